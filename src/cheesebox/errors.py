@@ -1,0 +1,109 @@
+"""What can go wrong, in the words of the domain, each with the HTTP status that tells a client the truth.
+
+Rule: trouble with the upstream is never a 404 or a 403. A client takes 404 for "try the next
+index" and 403 for "wrong password"; only 502, 503 and 504 make it retry or stop.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class CheeseboxError(Exception):
+    """The root of all errors that cheesebox raises on purpose."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+    retry_after: ClassVar[int | None] = None
+    """Seconds after which a client may try again; None where that would not help."""
+
+
+class SettingsError(CheeseboxError):
+    """A setting that cannot be used; the message names the key, the value and what is allowed."""
+
+    title = "Bad setting"
+
+
+class InvalidName(CheeseboxError):
+    """A project name that no index can hold (PEP 508)."""
+
+    status = 404
+    title = "Not Found"
+
+
+class InvalidPath(CheeseboxError):
+    """A request path that cannot name a file: dot segments, NUL, backslash, too long."""
+
+    status = 404
+    title = "Not Found"
+
+
+class NotFound(CheeseboxError):
+    """The upstream says that there is no such object (404 or 410)."""
+
+    status = 404
+    title = "Not Found"
+
+
+class UpstreamError(CheeseboxError):
+    """The upstream did not give a usable answer."""
+
+    status = 502
+    title = "Upstream trouble"
+    retry_after = 5
+
+
+class UpstreamUnreachable(UpstreamError):
+    """No connection: refused, reset before the answer, DNS or TLS failure."""
+
+    title = "Upstream unreachable"
+
+
+class UpstreamTimeout(UpstreamError):
+    """The upstream did not answer in time."""
+
+    status = 504
+    title = "Upstream timed out"
+
+
+class UpstreamStatus(UpstreamError):
+    """An answer with a status that is neither success nor "there is no such object"."""
+
+    title = "Upstream refused"
+
+    def __init__(self, message: str, *, upstream_status: int) -> None:
+        super().__init__(message)
+        self.upstream_status = upstream_status
+
+
+class UpstreamBroken(UpstreamError):
+    """An answer that cannot be used: truncated, too large, unreadable or mislabelled."""
+
+    title = "Upstream sent a broken answer"
+    retry_after = 1  # the next answer may be whole; installers sleep as long as they are told
+
+
+class UnreadablePage(UpstreamBroken):
+    """An index page that is not what its content type says."""
+
+
+class DigestMismatch(UpstreamBroken):
+    """The bytes that came are not the bytes that were promised."""
+
+    title = "Digest mismatch"
+
+
+class BodyChanged(UpstreamBroken):
+    """A resumed body is not the one that was begun."""
+
+
+class StoreError(CheeseboxError):
+    """The disk or the catalogue cannot take or give an object."""
+
+    status = 503
+    title = "Cache storage trouble"
+    retry_after = 5
+
+
+class StoreFull(StoreError):
+    """No room: the disk is full, or the object does not fit under ``max_size``."""
