@@ -1,0 +1,1 @@
+"""The world behind the ports: HTTP upstream, disk store, SQLite catalogue."""

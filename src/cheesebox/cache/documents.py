@@ -1,0 +1,405 @@
+"""Cached upstream documents: project pages, project list, legacy JSON, provenance.
+
+One machine for all of them: look at the copy, let `freshness.decide`, serve it or join the one
+flight that asks upstream. What a document is made of, it does not know.
+
+Rules of this module:
+1. A copy in memory is always a copy on disk too, unless the disk took none.
+2. Only whole, checked answers replace a copy; 404 and 410 drop it; everything else leaves it.
+3. After an await, memory is looked at again before a flight is started: A looks (nothing), B's
+   flight lands, A must see what B brought.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+from cheesebox.cache import envelope, freshness
+from cheesebox.cache.bodies import read_body
+from cheesebox.cache.flights import Flights
+from cheesebox.cache.freshness import Policy, Refresh, Serve, Verdict
+from cheesebox.cache.memory import WeightedLru
+from cheesebox.cache.transfer import number
+from cheesebox.errors import CheeseboxError, NotFound, StoreError, UpstreamError, UpstreamStatus
+from cheesebox.ports import Entry, Key, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from cheesebox.cache.flights import Tasks
+    from cheesebox.cache.shelf import Shelf
+    from cheesebox.ports import Clock, Upstream, UpstreamAnswer
+
+log = logging.getLogger(__name__)
+
+_GONE = (404, 410)
+_OK = 200
+_NOT_MODIFIED = 304
+_MAX_REMEMBERED = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What to ask upstream for, and where to keep it.
+
+    ``check`` gets the body, its content type and the URL that answered, and raises `UpstreamBroken`
+    if it is not what it should be; it runs in a thread.
+    """
+
+    key: Key
+    kind: Kind
+    url: str
+    accept: str
+    policy: Policy
+    check: Callable[[bytes, str, str], None]
+    is_bulk: bool = False
+    """A bulk document's body stays on disk: ``StoredCopy.body`` is empty unless the disk took none."""
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
+class StoredCopy:
+    """A document in memory. ``derived`` holds what was made of its body; it goes with it.
+
+    There is one living copy of a document at a time; ``superseded`` marks one that is history.
+    """
+
+    entry: Entry
+    body: bytes
+    derived: dict[Hashable, Any] = field(default_factory=dict)
+    weight: int = 0
+    superseded: bool = False
+
+    def __post_init__(self) -> None:
+        self.weight = len(self.body)
+
+    @property
+    def facts(self) -> freshness.Copy:
+        """Give what decisions need."""
+        e = self.entry
+        return freshness.Copy(e.validated_at, e.fetched_at, e.serial, bool(e.etag))
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """How long a copy may go on to be served without asking `Documents`."""
+
+    copy: StoredCopy
+    policy: Policy
+    clock: Clock
+
+    def remaining(self) -> int | None:
+        """Whole seconds left, or None when `Documents` must be asked."""
+        copy = self.copy
+        age = self.clock() - copy.entry.validated_at
+        fresh_for = self.policy.fresh_for
+        if copy.superseded or not 0 <= age < fresh_for:
+            return None
+        return int(min(self.policy.advertised_max, fresh_for - age))
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A copy to serve and how it came to be served."""
+
+    copy: StoredCopy
+    verdict: Verdict
+    max_age: int
+    lease: Lease
+    collapsed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    failures: int
+    retry_at: float
+
+
+class Documents:
+    """Gives documents, fresh where it can, stale where it must."""
+
+    def __init__(
+        self, upstream: Upstream, shelf: Shelf, tasks: Tasks, *, memory: int, max_page_size: int
+    ) -> None:
+        self._upstream = upstream
+        self._shelf = shelf
+        self._clock = shelf.clock
+        self._flights: Flights[Answered] = Flights(tasks)
+        self._copies: WeightedLru[Key, StoredCopy] = WeightedLru(memory)
+        self._alive: WeakValueDictionary[Key, StoredCopy] = WeakValueDictionary()
+        self._max_page_size = max_page_size
+        self._absent: OrderedDict[Key, float] = OrderedDict()
+        self._troubles: OrderedDict[Key, _Trouble] = OrderedDict()
+
+    async def get(self, document: Document, *, refresh: bool = False) -> Answered:
+        """Answer a request for the document.
+
+        Raises `NotFound` when the upstream says so, `UpstreamError` when there is neither an answer
+        nor a copy that may be served.
+        """
+        self._recall_absence(document, refresh=refresh)
+        copy = await self._find(document)
+        now = self._clock()
+        decision = freshness.decide(
+            copy.facts if copy else None,
+            now,
+            document.policy,
+            refresh=refresh,
+            refreshing=document.key in self._flights,
+            retry_at=self._retry_at(document.key),
+        )
+        match decision:
+            case Serve(verdict) if copy is not None:
+                return self._serve(document, copy, verdict)
+            case Refresh(patience) if copy is not None:
+                return await self._refresh(document, copy, patience)
+            case _:
+                return await self._fetch(document, copy)
+
+    def _recall_absence(self, document: Document, *, refresh: bool) -> None:
+        absent_since = self._absent.get(document.key)
+        if absent_since is None:
+            return
+        patience = document.policy.refresh_min_age if refresh else document.policy.negative_for
+        if self._clock() - absent_since < patience:
+            raise NotFound(f"{document.url}: not found (remembered)")
+
+    def _serve(self, document: Document, copy: StoredCopy, verdict: Verdict) -> Answered:
+        self._shelf.touch(document.key)
+        lease = Lease(copy, document.policy, self._clock)
+        return Answered(copy, verdict, lease.remaining() or 0, lease)
+
+    async def _fetch(self, document: Document, copy: StoredCopy | None) -> Answered:
+        joined = document.key in self._flights
+        flight = self._flights.join(document.key, lambda: self._ask(document, copy))
+        answered = await asyncio.shield(flight)
+        self._shelf.touch(document.key)
+        return replace(answered, collapsed=joined)
+
+    async def _refresh(self, document: Document, copy: StoredCopy, patience: float) -> Answered:
+        joined = document.key in self._flights
+        flight = self._flights.join(document.key, lambda: self._ask(document, copy))
+        done, _ = await asyncio.wait({flight}, timeout=patience)
+        if not done:
+            return self._serve(document, copy, Verdict.UPDATING)
+        try:
+            answered = flight.result()
+        except NotFound:
+            raise
+        except CheeseboxError:
+            return self._serve(document, copy, Verdict.STALE)
+        self._shelf.touch(document.key)
+        return replace(answered, collapsed=joined)
+
+    def _retry_at(self, key: Key) -> float:
+        trouble = self._troubles.get(key)
+        return trouble.retry_at if trouble else 0.0
+
+    # ── copies ──────────────────────────────────────────────────────────────────────────────────
+
+    async def _find(self, document: Document) -> StoredCopy | None:
+        copy = self._living(document.key)
+        if copy is None:
+            stored = await self._load(document)
+            copy = self._living(document.key)  # rule 3
+            if copy is None and stored is not None:
+                copy = stored
+                self._remember(copy)
+        if copy is None or copy.entry.origin != document.url:
+            return None
+        return copy
+
+    async def _load(self, document: Document) -> StoredCopy | None:
+        try:
+            if document.is_bulk:
+                entry = await self._shelf.probe(document.key)
+                return None if entry is None else StoredCopy(entry, b"")
+            stored = await self._shelf.read_page(document.key)
+        except StoreError as error:
+            log.error("%s cannot be read: %s", document.key, error)
+            return None
+        return None if stored is None else StoredCopy(*stored)
+
+    def _living(self, key: Key) -> StoredCopy | None:
+        """Give the copy in memory, be it held here or only by those who serve from it."""
+        return self._copies.get(key) or self._alive.get(key)
+
+    def _remember(self, copy: StoredCopy) -> None:
+        key = copy.entry.key
+        self._supersede(key)
+        self._alive[key] = copy
+        self._copies.put(key, copy, copy.weight)
+
+    def _supersede(self, key: Key) -> None:
+        self._copies.pop(key)
+        old = self._alive.pop(key, None)
+        if old is not None:
+            old.superseded = True
+
+    def derive(self, copy: StoredCopy, name: Hashable, value: Any, weight: int) -> None:
+        """Keep what was made of a copy's body with it; ``weight`` in bytes."""
+        copy.derived[name] = value
+        copy.weight += weight
+        self._copies.reweigh(copy.entry.key, copy, copy.weight)
+
+    def drop_from_memory(self, key: Key) -> None:
+        """Forget what is in memory of one document: its stored copy is gone."""
+        self._supersede(key)
+        self._absent.pop(key, None)
+
+    # ── the flight ──────────────────────────────────────────────────────────────────────────────
+
+    async def _ask(self, document: Document, copy: StoredCopy | None) -> Answered:
+        now = self._clock()
+        conditional = copy is not None and freshness.may_revalidate(copy.facts, now, document.policy)
+        try:
+            answered = await self._exchange(document, copy, conditional=conditional)
+        except NotFound:
+            await self._drop(document)
+            raise
+        except UpstreamError as error:
+            self._note_trouble(document, error)
+            raise
+        self._troubles.pop(document.key, None)
+        self._absent.pop(document.key, None)
+        return answered
+
+    async def _exchange(self, document: Document, copy: StoredCopy | None, *, conditional: bool) -> Answered:
+        headers = {"Accept": document.accept, "Accept-Encoding": "gzip"}
+        if conditional and copy is not None:
+            headers["If-None-Match"] = copy.entry.etag
+        async with self._upstream.request("GET", document.url, headers) as answer:
+            serial = _serial(answer)
+            if answer.status == _NOT_MODIFIED and copy is not None and conditional:
+                if not freshness.is_outdated_confirmation(copy.facts, serial):
+                    return await self._confirmed(document, copy)
+                log.warning("refetch %s: confirmed with a newer serial %s", document.key, serial)
+            elif answer.status in _GONE:
+                raise NotFound(f"{document.url}: not found")
+            elif answer.status != _OK:
+                raise UpstreamStatus(
+                    f"{document.url} answered {answer.status}", upstream_status=answer.status
+                )
+            else:
+                return await self._received(document, copy, answer, serial)
+        return await self._exchange(document, copy, conditional=False)
+
+    async def _confirmed(self, document: Document, copy: StoredCopy) -> Answered:
+        await self._renew(document, copy, replace(copy.entry, validated_at=self._clock()))
+        return self._answer(document, copy, Verdict.REVALIDATED)
+
+    async def _renew(self, document: Document, copy: StoredCopy, entry: Entry) -> None:
+        copy.entry = entry
+        try:
+            if self._is_stored(entry) or not copy.body:
+                await self._shelf.revalidated(entry)
+            else:  # evicted meanwhile, or the disk was full
+                copy.entry = await self._shelf.write_page(entry, copy.body)
+        except StoreError as error:
+            log.error("%s: revalidation not written down: %s", document.key, error)
+
+    async def _received(
+        self, document: Document, copy: StoredCopy | None, answer: UpstreamAnswer, serial: int | None
+    ) -> Answered:
+        now = self._clock()
+        verdict = Verdict.MISS if copy is None else Verdict.EXPIRED
+        if copy and freshness.is_regression(copy.facts, serial, now, document.policy):
+            raise UpstreamStatus(
+                f"{document.url}: serial {serial} is older than {copy.entry.serial}",
+                upstream_status=answer.status,
+            )
+        body = await read_body(answer, self._max_page_size, self._shelf.blocking)
+        content_type = answer.headers.get("content-type", "")
+        await self._shelf.blocking(document.check, body, content_type, answer.url)
+        entry = Entry(
+            document.key,
+            document.kind,
+            len(body),
+            await self._shelf.blocking(envelope.digest_of, body),
+            document.url,
+            location=answer.url,
+            etag=answer.headers.get("etag", ""),
+            last_modified=answer.headers.get("last-modified", ""),
+            content_type=content_type,
+            serial=serial,
+            fetched_at=now,
+            validated_at=now,
+            last_used=now,
+        )
+        if copy and self._is_same(copy.entry, entry):
+            await self._renew(document, copy, replace(entry, size=copy.entry.size, hits=copy.entry.hits))
+            return self._answer(document, copy, verdict)
+        fresh = await self._store(document, entry, body)
+        self._remember(fresh)
+        return self._answer(document, fresh, verdict)
+
+    def _is_same(self, old: Entry, new: Entry) -> bool:
+        """Tell whether what is stored, and what was made of it, holds for the new body too."""
+        known = (old.digest, old.content_type, old.location)
+        return known == (new.digest, new.content_type, new.location) and self._is_stored(old)
+
+    def _is_stored(self, entry: Entry) -> bool:
+        try:
+            stored = self._shelf.entry(entry.key)
+        except StoreError:
+            return False
+        return stored is not None and stored.digest == entry.digest
+
+    async def _store(self, document: Document, entry: Entry, body: bytes) -> StoredCopy:
+        try:
+            entry = await self._shelf.write_page(entry, body)
+        except StoreError as error:
+            log.error("%s is kept in memory only: %s", entry.key, error)
+            return StoredCopy(entry, body)
+        return StoredCopy(entry, b"" if document.is_bulk else body)
+
+    def _answer(self, document: Document, copy: StoredCopy, verdict: Verdict) -> Answered:
+        lease = Lease(copy, document.policy, self._clock)
+        return Answered(copy, verdict, lease.remaining() or 0, lease)
+
+    async def _drop(self, document: Document) -> None:
+        self._supersede(document.key)
+        self._absent[document.key] = self._clock()
+        _bound(self._absent)
+        try:
+            if self._shelf.entry(document.key) is not None:
+                log.info("dropped %s: the upstream has it no more", document.key)
+                await self._shelf.forget(document.key)
+        except StoreError as error:
+            log.error("%s is not removed: %s", document.key, error)
+
+    def _note_trouble(self, document: Document, error: UpstreamError) -> None:
+        failures = self._troubles.get(document.key, _Trouble(0, 0.0)).failures + 1
+        wait = freshness.back_off(failures, document.policy)
+        self._troubles[document.key] = _Trouble(failures, self._clock() + wait)
+        _bound(self._troubles)
+        log.warning("%s: %s; asked again after %.0f s", document.key, error, wait)
+
+    def statistics(self) -> DocumentStatistics:
+        """Give what is in memory and in flight now."""
+        return DocumentStatistics(
+            len(self._copies), self._copies.held, len(self._flights), len(self._troubles)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentStatistics:
+    """Counts of copies in memory, their bytes, flights under way, documents in back-off."""
+
+    copies: int
+    bytes: int
+    flights: int
+    troubled: int
+
+
+def _serial(answer: UpstreamAnswer) -> int | None:
+    return number(answer.headers.get("x-pypi-last-serial", ""))
+
+
+def _bound(memory: OrderedDict[Key, Any]) -> None:
+    while len(memory) > _MAX_REMEMBERED:
+        memory.popitem(last=False)

@@ -1,0 +1,92 @@
+"""The program ``cheesebox``: finds the command, and says every expected failure in one line."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from cheesebox import __version__
+from cheesebox.errors import CheeseboxError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_USAGE = 2
+_INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command that is imported when it is called: ``module`` has it as ``command``."""
+
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "serve": Entry("cheesebox.cli.serve", "Serve the cache."),
+    "run": Entry("cheesebox.cli.run", "Run a command with its package downloads going through the cache."),
+    "verify": Entry("cheesebox.cli.verify", "Hash all that is stored and find what is damaged."),
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name, so that ``--version`` and ``--help`` need none of their imports."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Give the names in the order in which people meet them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        """Import a command."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command: click.Command = importlib.import_module(entry.module).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+def group() -> click.Group:
+    """Build the command line."""
+    found = LazyGroup(
+        "cheesebox",
+        help="A short-term PyPI cache: a caching reverse proxy for Python package indexes.",
+        epilog="Start with:  cheesebox serve",
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    return click.version_option(__version__, prog_name="cheesebox", message="%(prog)s %(version)s")(found)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program; gives its exit code. 2 means: something to put right, said in one line."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = group().main(args or ["--help"], prog_name="cheesebox", standalone_mode=False)
+    except click.ClickException as error:
+        return _complain(_with_hint(error))
+    except CheeseboxError as error:
+        return _complain(str(error))
+    except (click.Abort, KeyboardInterrupt):
+        return _INTERRUPTED
+    return code if isinstance(code, int) else 0
+
+
+def _with_hint(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    hint = f" (see {context.command_path} --help)" if context else ""
+    return error.format_message() + hint
+
+
+def _complain(message: str) -> int:
+    line = " ".join(message.split())
+    print(f"cheesebox: {line}", file=sys.stderr)
+    return _USAGE

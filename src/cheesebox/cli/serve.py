@@ -1,0 +1,73 @@
+"""``cheesebox serve``: the server."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from cheesebox import __version__
+from cheesebox.app import build_app
+from cheesebox.cli.options import SettingsCommand, settings_from
+from cheesebox.server import logs
+from cheesebox.server.hot_protocol import with_lane
+from cheesebox.server.run import ServerOptions, serve
+from cheesebox.server.sockets import listen, root_url
+from cheesebox.settings import Settings, redacted
+from cheesebox.units import human_size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cheesebox.app import App
+    from cheesebox.ports import Totals
+
+
+def server_options(settings: Settings, app: App) -> ServerOptions:
+    """Tell the server what is set."""
+    return ServerOptions(
+        keep_alive=settings.keep_alive,
+        grace=settings.shutdown_grace,
+        limit_concurrency=settings.limit_concurrency,
+        protocol_class=with_lane(app.hot_lane),
+    )
+
+
+def ready_line(settings: Settings, root: str, totals: Totals) -> str:
+    """Say what is served where. The address comes first: whoever looks for a URL finds that one."""
+    index = settings.index
+    size = f"{human_size(totals.size)} of {human_size(settings.max_size)}"
+    return (
+        f"cheesebox {__version__} at {root}{index.mount}/simple/ serves {redacted(index.upstream)}"
+        f"  (cache: {settings.cache_dir}, {totals.entries} files, {size})"
+    )
+
+
+def _serve(config: Path | None, **options: Any) -> int:
+    settings = settings_from(config, options)
+    sink = logs.configure(settings.log_format, settings.log_level, sys.stderr, os.environ)
+    app = build_app(settings, access_sink=sink)
+    sock = listen(settings.host, settings.port)
+    root = root_url(sock)
+
+    def announce() -> None:
+        print(ready_line(settings, root, app.totals()), flush=True)
+        if sys.stdout.isatty():
+            print(f"pip install --index-url {root}{settings.index.mount}/simple/ PACKAGE", flush=True)
+
+    serve(app, sock, server_options(settings, app), announce)
+    return 0
+
+
+command = SettingsCommand(
+    "serve",
+    _serve,
+    help="""Serve the cache until SIGTERM or SIGINT.
+
+    \b
+    Example:
+      cheesebox serve --cache-dir /var/cache/cheesebox --max-size 20GB
+      pip install --index-url http://127.0.0.1:6283/pypi/simple/ PACKAGE
+    """,
+    short_help="Serve the cache.",
+)

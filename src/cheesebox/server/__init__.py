@@ -1,0 +1,1 @@
+"""The application on uvicorn: sockets, lifespan, signals, log."""

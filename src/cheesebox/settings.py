@@ -1,0 +1,445 @@
+"""All settings: one typed model, filled from TOML < environment < command line.
+
+Each field carries its help text and unit, from which the command line and the documentation are
+made. The model is a pair of frozen dataclasses: what a settings library would add, reading
+environment and TOML into types, is less than the human units, the origins in the messages and the
+spelling hints that it would have to be taught.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from dataclasses import Field, dataclass, field, fields, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from cheesebox.errors import SettingsError
+from cheesebox.units import format_duration, format_size, parse_duration, parse_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+PUBLIC_UPSTREAM = "https://pypi.org/simple/"
+PUBLIC_FILES = "https://files.pythonhosted.org/packages/"
+DEFAULT_FILE = Path("cheesebox.toml")
+PREFIX = "CHEESEBOX_"
+_HIGHEST_PORT = 65535
+_DAY = 86400.0
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+_CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+# Kubernetes makes these variables for every container beside a service that is called cheesebox.
+_SERVICE_LINK = re.compile(rf"{PREFIX}(?:SERVICE_(?:HOST|PORT).*|PORT_\d+_.*|PORT=tcp://.*)", re.DOTALL)
+_MOUNT = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~@-]+)+")
+
+
+class Unit(StrEnum):
+    """How the value of a setting is written."""
+
+    SIZE = "size"
+    DURATION = "duration"
+    NUMBER = "number"
+    TEXT = "text"
+    URL = "URL"
+    PATH = "path"
+    FLAG = "flag"
+
+
+class Group(StrEnum):
+    """Where a setting stands in help and documentation."""
+
+    SERVER = "Server"
+    CACHE = "Cache directory and limits"
+    UPSTREAM = "Upstream connection"
+    INDEX = "Index"
+    FRESHNESS = "Freshness"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as people meet it."""
+
+    name: str
+    unit: Unit
+    group: Group
+    help: str
+    default: Any
+    choices: tuple[str, ...] = ()
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def option(self) -> str:
+        """The command line option."""
+        return "--" + self.name.replace("_", "-")
+
+    def show(self, value: Any) -> str:
+        """Write a value as people would."""
+        match self.unit:
+            case Unit.SIZE if value:
+                return format_size(value)
+            case Unit.DURATION:
+                return format_duration(value)
+            case Unit.FLAG:
+                return "true" if value else "false"
+            case Unit.URL if value:
+                return redacted(value)
+        return "none" if value is None or (self.unit is Unit.SIZE and not value) else str(value)
+
+
+def _field(unit: Unit, group: Group, text: str, default: Any, *choices: str) -> Any:
+    return field(default=default, metadata={"unit": unit, "group": group, "help": text, "choices": choices})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexSettings:
+    """Settings of one index; durations in seconds."""
+
+    name: str = _field(Unit.TEXT, Group.INDEX, "name of the index; its folder in the cache directory", "pypi")
+    mount: str = _field(Unit.TEXT, Group.INDEX, "subpath that the index lies on", "/pypi")
+    upstream: str = _field(
+        Unit.URL, Group.INDEX, "root of the upstream's Simple API, http or https", PUBLIC_UPSTREAM
+    )
+    upstream_files: str | None = _field(
+        Unit.URL, Group.INDEX, "where the upstream's packages/ lie; learnt from its pages if not set", None
+    )
+    public_url: str | None = _field(
+        Unit.URL, Group.INDEX, "URL of the mount as clients see it; makes links absolute (micropip)", None
+    )
+    rewrite_provenance: bool = _field(
+        Unit.FLAG, Group.INDEX, "let provenance links lead here; needs an https public_url", default=False
+    )
+    fresh_for: float = _field(Unit.DURATION, Group.FRESHNESS, "freshness lifetime of project pages", 300.0)
+    list_fresh_for: float = _field(
+        Unit.DURATION, Group.FRESHNESS, "freshness lifetime of the project list", 1800.0
+    )
+    stale_for: float = _field(
+        Unit.DURATION,
+        Group.FRESHNESS,
+        "how long an expired page is served while the upstream fails",
+        30 * _DAY,
+    )
+    negative_for: float = _field(Unit.DURATION, Group.FRESHNESS, "how long a 404 is remembered", 60.0)
+    refresh_patience: float = _field(
+        Unit.DURATION,
+        Group.FRESHNESS,
+        "how long a request waits for a refresh before it gets the stale page",
+        2.0,
+    )
+    retry_after: float = _field(
+        Unit.DURATION,
+        Group.FRESHNESS,
+        "first back-off after a failed refresh; doubles with each failure",
+        5.0,
+    )
+    retry_max: float = _field(Unit.DURATION, Group.FRESHNESS, "longest back-off", 60.0)
+    full_refetch_after: float = _field(
+        Unit.DURATION, Group.FRESHNESS, "age at which a page is fetched whole rather than revalidated", _DAY
+    )
+    refresh_min_age: float = _field(
+        Unit.DURATION, Group.FRESHNESS, "age from which a client's no-cache asks the upstream", 10.0
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Settings of the whole program; sizes in bytes, durations in seconds."""
+
+    host: str = _field(Unit.TEXT, Group.SERVER, "address to listen on", "127.0.0.1")
+    port: int = _field(Unit.NUMBER, Group.SERVER, "port to listen on; 0 picks a free one", 6283)
+    log_format: str = _field(Unit.TEXT, Group.SERVER, "form of the log", "text", "text", "json")
+    log_level: str = _field(
+        Unit.TEXT, Group.SERVER, "least level that is logged", "info", "debug", "info", "warning", "error"
+    )
+    access_log: bool = _field(Unit.FLAG, Group.SERVER, "log one line a request", default=True)
+    status_header: str = _field(
+        Unit.TEXT, Group.SERVER, "response header that tells HIT from MISS", "X-Cache2"
+    )
+    keep_alive: float = _field(
+        Unit.DURATION, Group.SERVER, "how long an idle client connection is kept", 75.0
+    )
+    limit_concurrency: int = _field(
+        Unit.NUMBER, Group.SERVER, "connections above this get 503; 0: no limit", 0
+    )
+    shutdown_grace: float = _field(
+        Unit.DURATION, Group.SERVER, "how long answers under way may take at shutdown", 10.0
+    )
+    cache_dir: Path = _field(  # noqa: RUF009 - it makes a field, not a value
+        Unit.PATH,
+        Group.CACHE,
+        "directory of the cache; default: cheesebox in the user's cache directory",
+        Path(),
+    )
+    max_size: int = _field(Unit.SIZE, Group.CACHE, "hard limit of the cache on disk", 50 * 10**9)
+    max_entries: int = _field(Unit.NUMBER, Group.CACHE, "limit of the number of objects; 0: no limit", 0)
+    min_free: int = _field(Unit.SIZE, Group.CACHE, "bytes to leave free on the disk", 10**9)
+    inactive: float = _field(Unit.DURATION, Group.CACHE, "unused objects are removed after this", 30 * _DAY)
+    hot_size: int = _field(Unit.SIZE, Group.CACHE, "memory for ready answers", 128 * 10**6)
+    hot_file_max: int = _field(Unit.SIZE, Group.CACHE, "largest file that is kept in memory", 256 * 10**3)
+    connect_timeout: float = _field(Unit.DURATION, Group.UPSTREAM, "limit for connecting", 10.0)
+    read_timeout: float = _field(Unit.DURATION, Group.UPSTREAM, "longest silence of the upstream", 60.0)
+    retries: int = _field(
+        Unit.NUMBER, Group.UPSTREAM, "failures in a row without a byte before a download is given up", 4
+    )
+    max_connections: int = _field(Unit.NUMBER, Group.UPSTREAM, "connections to the upstream", 100)
+    max_page_size: int = _field(Unit.SIZE, Group.UPSTREAM, "largest index page, decoded", 256 * 10**6)
+    max_file_size: int = _field(Unit.SIZE, Group.UPSTREAM, "largest file; 0: no limit", 0)
+    proxy: str | None = _field(
+        Unit.URL, Group.UPSTREAM, "HTTP proxy to the upstream; if not set HTTPS_PROXY and NO_PROXY hold", None
+    )
+    ca_bundle: Path | None = _field(  # noqa: RUF009 - it makes a field, not a value
+        Unit.PATH, Group.UPSTREAM, "certificates to trust (PEM); if not set SSL_CERT_FILE holds", None
+    )
+    contact: str | None = _field(Unit.TEXT, Group.UPSTREAM, "contact that is added to the User-Agent", None)
+    index: IndexSettings = IndexSettings()
+
+    @property
+    def indexes(self) -> tuple[IndexSettings, ...]:
+        """All indexes."""
+        return (self.index,)
+
+
+def describe() -> tuple[Setting, ...]:
+    """Give all settings in the order of their groups."""
+    found = [_setting(f) for model in (Settings, IndexSettings) for f in fields(model) if f.metadata]
+    return tuple(sorted(found, key=lambda setting: list(Group).index(setting.group)))
+
+
+def _setting(f: Field[Any]) -> Setting:
+    meta = f.metadata
+    return Setting(f.name, meta["unit"], meta["group"], meta["help"], f.default, meta["choices"])
+
+
+def load_settings(config: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Settings:
+    """Fill the model; raises `SettingsError` that names the key, the value and what is allowed.
+
+    ``config`` is a TOML file; when it is None, the one that CHEESEBOX_CONFIG names is read, else
+    ``cheesebox.toml`` of the current directory if there is one. ``overrides`` maps names of settings
+    to values as typed (None: not given). An empty environment variable counts as not set.
+    """
+    known = {setting.name: setting for setting in describe()}
+    if config is None and environ.get(_CONFIG_VARIABLE):
+        config = Path(environ[_CONFIG_VARIABLE])
+    given: dict[str, Any] = {}
+    for source, values in (
+        (_file_name(config), _read_file(config, known)),
+        ("environment", _read_environment(environ, known)),
+        ("command line", _read_overrides(overrides, known)),
+    ):
+        for name, value in values.items():
+            given[name] = _convert(known[name], value, source)
+    return _build(given, environ)
+
+
+def _build(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    of_index = {f.name for f in fields(IndexSettings)}
+    index = IndexSettings(**{name: value for name, value in given.items() if name in of_index})
+    server = {name: value for name, value in given.items() if name not in of_index}
+    server.setdefault("cache_dir", default_cache_dir(environ))
+    return Settings(**server, index=_completed(index))
+
+
+def redacted(url: str) -> str:
+    """Give a URL as a message may show it: without user name and password."""
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}" if separator else url
+
+
+def _completed(index: IndexSettings) -> IndexSettings:
+    upstream = index.upstream if index.upstream.endswith("/") else f"{index.upstream}/"
+    files = index.upstream_files
+    if files is None and upstream == PUBLIC_UPSTREAM:
+        files = PUBLIC_FILES
+    if files is not None and not files.endswith("/"):
+        files += "/"
+    mount = _tidy_mount(index.mount)
+    if index.retry_after > index.retry_max:
+        first, last = format_duration(index.retry_after), format_duration(index.retry_max)
+        raise SettingsError(f"retry_after = {first}: at most retry_max, which is {last}, is allowed")
+    return replace(index, upstream=upstream, upstream_files=files, mount=mount)
+
+
+def _tidy_mount(mount: str) -> str:
+    tidy = mount.rstrip("/")
+    if not _MOUNT.fullmatch(tidy) or tidy == "/-" or tidy.startswith("/-/"):
+        raise SettingsError(f"mount = {mount!r}: a path such as /pypi is allowed, but not / and not /-")
+    return tidy
+
+
+def default_cache_dir(environ: Mapping[str, str]) -> Path:
+    """Give the user's cache directory (XDG Base Directory Specification)."""
+    base = environ.get("XDG_CACHE_HOME", "")
+    # The specification tells to ignore a relative one.
+    cache = Path(base) if base.startswith("/") else Path(environ.get("HOME") or Path.home(), ".cache")
+    return cache / "cheesebox"
+
+
+def _file_name(config: Path | None) -> str:
+    return str(config or DEFAULT_FILE)
+
+
+def _read_file(config: Path | None, known: Mapping[str, Setting]) -> dict[str, Any]:
+    path = config or DEFAULT_FILE
+    if config is None and not path.is_file():
+        return {}
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not TOML: {error}") from error
+    for name in values:
+        if name not in known:
+            raise SettingsError(f"{path}: unknown key {name!r}{_nearest(name, known)}")
+    return values
+
+
+def _read_overrides(overrides: Mapping[str, Any], known: Mapping[str, Setting]) -> dict[str, Any]:
+    for name in overrides:
+        if name not in known:
+            raise SettingsError(f"unknown setting {name!r}{_nearest(name, known)}")
+    return {name: value for name, value in overrides.items() if value is not None}
+
+
+def _read_environment(environ: Mapping[str, str], known: Mapping[str, Setting]) -> dict[str, str]:
+    by_variable = {setting.variable: setting.name for setting in known.values()}
+    found = {}
+    for variable, value in environ.items():
+        if not variable.startswith(PREFIX) or not value or _SERVICE_LINK.fullmatch(f"{variable}={value}"):
+            continue
+        if variable in by_variable:
+            found[by_variable[variable]] = value
+        elif variable != _CONFIG_VARIABLE:
+            raise SettingsError(f"unknown variable {variable}{_nearest(variable, by_variable)}")
+    return found
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _convert(setting: Setting, value: Any, source: str) -> Any:
+    try:
+        converted = _CONVERTERS[setting.unit](value)
+    except ValueError as error:
+        raise SettingsError(f"{setting.name} ({source}): {error}") from error
+    if setting.choices and converted not in setting.choices:
+        allowed = ", ".join(setting.choices)
+        raise SettingsError(f"{setting.name} ({source}): {value!r} is none of {allowed}")
+    fits, allowed = _CHECKS.get(setting.name, _NO_CHECK)
+    if not fits(converted):
+        raise SettingsError(f"{setting.name} ({source}): {str(value)!r} is not {allowed}")
+    return converted
+
+
+def _to_size(value: Any) -> int:
+    return parse_size(_written(value))
+
+
+def _to_duration(value: Any) -> float:
+    return parse_duration(_written(value))
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"{value!r} is neither text nor a number")  # noqa: TRY004 - what a converter raises
+    return str(value)
+
+
+def _to_number(value: Any) -> int:
+    if not re.fullmatch(r"\d{1,15}", _written(value), re.ASCII):
+        raise ValueError(f"{value!r} is no whole number of 0 or more")
+    return int(value)
+
+
+def _to_text(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError(f"{value!r} is no text of one line")
+    return value
+
+
+def _to_url(value: Any) -> str:
+    text = _to_text(value)
+    if not _is_url(text):
+        shown = redacted(text)
+        raise ValueError(f"{shown!r} is no http or https URL such as https://index.example/simple/")
+    return text
+
+
+def _is_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        _ = url.port  # raises ValueError if it is no port
+    except ValueError:
+        return False
+    plain = not url.query and not url.fragment and " " not in text
+    return plain and url.scheme in ("http", "https") and bool(url.hostname)
+
+
+def _to_path(value: Any) -> Path:
+    text = str(value) if isinstance(value, Path) else _to_text(value)
+    if not text or "\0" in text:
+        raise ValueError(f"{text!r} is no usable path")
+    expanded = os.path.expanduser(text)  # noqa: PTH111 - Path.expanduser fails where there is no such user
+    if expanded.startswith("~"):
+        raise ValueError(f"{text!r} is no usable path: there is no such user")
+    # POSIX lets two leading slashes stand, which would hide that "//" is the root.
+    return Path("/" + os.path.normpath(Path(expanded).absolute()).lstrip("/"))
+
+
+def _to_flag(value: Any) -> bool:
+    text = str(value).lower()
+    if text not in _TRUE + _FALSE:
+        raise ValueError(f"{value!r} is neither true nor false")
+    return text in _TRUE
+
+
+_CONVERTERS: Mapping[Unit, Callable[[Any], Any]] = {
+    Unit.SIZE: _to_size,
+    Unit.DURATION: _to_duration,
+    Unit.NUMBER: _to_number,
+    Unit.TEXT: _to_text,
+    Unit.URL: _to_url,
+    Unit.PATH: _to_path,
+    Unit.FLAG: _to_flag,
+}
+
+_Check = tuple["Callable[[Any], bool]", str]
+
+
+def _matches(pattern: str, allowed: str) -> _Check:
+    return lambda value: re.fullmatch(pattern, value, re.ASCII) is not None, allowed
+
+
+_NO_CHECK: _Check = (lambda _value: True, "")
+_POSITIVE: _Check = (lambda value: value > 0, "more than 0")
+_CHECKS: Mapping[str, _Check] = {
+    "port": (lambda value: value <= _HIGHEST_PORT, f"a port: 0 to {_HIGHEST_PORT} is allowed"),
+    "host": _matches(r"[A-Za-z0-9_.:%-]+", "a host name or an IP address"),
+    "status_header": _matches(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "a header's name: letters, digits and hyphens"),
+    "name": _matches(r"[a-z0-9][a-z0-9-]*", "a name of lower-case letters, digits and hyphens"),
+    "cache_dir": (lambda value: value != Path("/"), "allowed: name a directory of its own"),
+    "ca_bundle": (Path.is_file, "a file: name a PEM file of certificates"),
+} | dict.fromkeys(
+    (
+        "max_size",
+        "max_connections",
+        "max_page_size",
+        "inactive",
+        "keep_alive",
+        "connect_timeout",
+        "read_timeout",
+        "retry_after",
+        "retry_max",
+    ),
+    _POSITIVE,
+)

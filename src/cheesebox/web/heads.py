@@ -1,0 +1,72 @@
+"""Header fields of the answers, in one place, so that every way of answering says the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cheesebox.cache.freshness import Verdict
+from cheesebox.simple.negotiation import Coding
+
+if TYPE_CHECKING:
+    from cheesebox.cache.downloads import FileHead
+
+Headers = list[tuple[str, str]]
+
+IMMUTABLE = "max-age=365000000, immutable, public"
+OCTETS = "application/octet-stream"
+
+_PAGE_CORS: Headers = [
+    ("access-control-allow-origin", "*"),
+    ("access-control-expose-headers", "X-PyPI-Last-Serial"),
+]
+_FILE_CORS: Headers = [
+    ("access-control-allow-origin", "*"),
+    ("access-control-expose-headers", "Content-Length, Content-Range, Accept-Ranges"),
+]
+_SERVED = {Verdict.HIT: "hit", Verdict.UPDATING: "hit", Verdict.STALE: "hit"}
+_FORWARDED = {
+    Verdict.MISS: "fwd=uri-miss; stored",
+    Verdict.EXPIRED: "fwd=stale; fwd-status=200; stored",
+    Verdict.REVALIDATED: "fwd=stale; fwd-status=304; stored",
+    Verdict.BYPASS: "fwd=partial",
+}
+
+
+def cache_status(verdict: Verdict, max_age: int | None = None, *, collapsed: bool = False) -> str:
+    """Write a ``Cache-Status`` field (RFC 9211). A stale hit has a negative or zero ``ttl``."""
+    served = _SERVED.get(verdict)
+    text = f"cheesebox; {served or _FORWARDED[verdict]}"
+    if collapsed and not served:
+        text += "; collapsed"
+    if served and verdict is not Verdict.HIT:
+        return f"{text}; ttl=0; detail={verdict.value}"
+    return text if max_age is None else f"{text}; ttl={max_age}"
+
+
+def page_head(etag: str, max_age: int, serial: int | None, vary: str) -> Headers:
+    """Give the fields that a 200 and its 304 share (RFC 9110 §15.4.5)."""
+    headers = [("cache-control", f"max-age={max_age}, public"), ("etag", etag), ("vary", vary), *_PAGE_CORS]
+    if serial is not None:
+        headers.append(("x-pypi-last-serial", str(serial)))
+    return headers
+
+
+def body_head(content_type: str, coding: Coding, length: int) -> Headers:
+    """Give the fields that tell of the body."""
+    headers = [("content-type", content_type), ("content-length", str(length))]
+    if coding is not Coding.IDENTITY:
+        headers.append(("content-encoding", coding.token))
+    return headers
+
+
+def file_body_head(length: int) -> Headers:
+    """Give the fields that tell of a file's body, whole or in part."""
+    return [("content-type", OCTETS), ("accept-ranges", "bytes"), ("content-length", str(length))]
+
+
+def file_head(head: FileHead) -> Headers:
+    """Give the fields that all answers of a file share: 200, 206, 304, 416."""
+    headers = [("cache-control", IMMUTABLE), ("etag", head.etag)]
+    if head.last_modified.isascii() and head.last_modified:
+        headers.append(("last-modified", head.last_modified))
+    return [*headers, *_FILE_CORS, ("x-content-type-options", "nosniff")]

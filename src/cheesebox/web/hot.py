@@ -1,0 +1,148 @@
+"""Ready answers in memory, found by the request as it was sent.
+
+Rules of this module:
+1. A ready answer says exactly what the application would say to the same request as a HIT; when it
+   can't know (another body, not fresh, removed), it is not given.
+2. The table is bounded in bytes, in ready answers per target and in the length of what it is keyed
+   by: strange ``Accept`` strings cannot grow it.
+3. It is read by the server's hot lane and filled by the application, both on the event loop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from cheesebox.cache.memory import WeightedLru
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cheesebox.ports import Key
+
+_OVERHEAD = 1024
+_LONGEST_KEY = 1024
+_VARIANTS = 8
+
+Negotiated = tuple[bytes, bytes]
+"""``Accept`` and ``Accept-Encoding`` as they were sent (empty: not sent)."""
+
+
+class Source(Protocol):
+    """Tells whether a ready answer still holds."""
+
+    def remaining(self) -> int | None:
+        """Whole seconds of freshness lifetime left, or None when the application must be asked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What a ready answer is made of.
+
+    ``headers`` gives the header fields of the 200 (or, with ``False``, of its 304) for a remaining
+    freshness lifetime in seconds.
+    """
+
+    key: Key
+    kind: str
+    etag: str
+    body: bytes
+    source: Source
+    headers: Callable[[int, bool], list[tuple[str, str]]]
+
+
+class ReadyAnswer:
+    """One answer, its head encoded anew only when the remaining seconds change.
+
+    ``hits`` counts the uses that are not written down yet.
+    """
+
+    __slots__ = (
+        "_full",
+        "_not_modified",
+        "_remaining",
+        "_template",
+        "body",
+        "etag",
+        "hits",
+        "key",
+        "kind",
+        "source",
+    )
+
+    def __init__(self, template: Template) -> None:
+        self._template = template
+        self.key = template.key
+        self.kind = template.kind
+        self.etag = template.etag.encode("latin-1")
+        self.body = template.body
+        self.source = template.source
+        self.hits = 0
+        self._remaining = -1
+        self._full = b""
+        self._not_modified = b""
+
+    def head(self, remaining: int, *, full: bool) -> bytes:
+        """Give the encoded header fields of the 200 or the 304, and the empty line that ends them."""
+        if remaining != self._remaining:
+            self._remaining = remaining
+            self._full = _encode(self._template.headers(remaining, True))
+            self._not_modified = _encode(self._template.headers(remaining, False))
+        return self._full if full else self._not_modified
+
+    def is_made_of(self, template: Template) -> bool:
+        """Tell whether a template would make the same answer."""
+        return self.body is template.body and self._template.source == template.source
+
+
+def _encode(headers: list[tuple[str, str]]) -> bytes:
+    lines = [f"{name.lower()}: {value}\r\n" for name, value in headers]
+    return ("".join(lines) + "\r\n").encode("latin-1")
+
+
+class HotTable:
+    """The ready answers. Not thread-safe: used on the event loop only."""
+
+    def __init__(self, budget: int) -> None:
+        self._targets: WeightedLru[bytes, dict[Negotiated, ReadyAnswer]] = WeightedLru(budget)
+
+    def find(self, target: bytes, negotiated: Negotiated) -> ReadyAnswer | None:
+        """Look up a request as it was sent."""
+        answers = self._targets.get(target)
+        return None if answers is None else answers.get(negotiated)
+
+    def offer(self, target: bytes, negotiated: Negotiated, template: Template) -> None:
+        """Take a ready answer in, unless its target has too many already."""
+        if len(target) + len(negotiated[0]) + len(negotiated[1]) > _LONGEST_KEY:
+            return
+        answers = self._targets.get(target)
+        if answers is None:
+            answers = {}
+        held = answers.get(negotiated)
+        if held is not None and held.is_made_of(template):
+            return
+        if held is None and len(answers) >= _VARIANTS:
+            return
+        answers[negotiated] = ReadyAnswer(template)
+        self._targets.put(target, answers, sum(len(ready.body) + _OVERHEAD for ready in answers.values()))
+
+    def drop(self, target: bytes) -> None:
+        """Let go of the answers of a target: one of them does not hold any more."""
+        self._targets.pop(target)
+
+    def clear(self) -> None:
+        """Let go of all: something was purged."""
+        self._targets.clear()
+
+    def statistics(self) -> HotStatistics:
+        """Give how many targets are held, and their bytes."""
+        return HotStatistics(len(self._targets), self._targets.held)
+
+
+@dataclass(frozen=True, slots=True)
+class HotStatistics:
+    """Targets with ready answers, and the bytes that they take."""
+
+    targets: int
+    bytes: int

@@ -1,0 +1,68 @@
+"""What the server needs to answer repeated requests by itself: ready answers, and who counts them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cheesebox.cache.freshness import Verdict
+from cheesebox.web.access_log import Access
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cheesebox.ports import Clock, Key
+    from cheesebox.web.access_log import AccessLog
+    from cheesebox.web.hot import HotTable, Negotiated, ReadyAnswer
+    from cheesebox.web.statistics import AnswerCounter
+
+_HIT = Verdict.HIT.value
+
+
+class HotLane:
+    """Finds ready answers and keeps account of those that were given."""
+
+    def __init__(
+        self,
+        table: HotTable,
+        counter: AnswerCounter,
+        access_log: AccessLog | None,
+        touch: Callable[[Key, float, int], None],
+        clock: Clock,
+    ) -> None:
+        self.table = table
+        self._counter = counter
+        self._access_log = access_log
+        self._touch = touch
+        self._clock = clock
+        self._used: list[ReadyAnswer] = []
+
+    def find(self, target: bytes, negotiated: Negotiated) -> tuple[ReadyAnswer, int] | None:
+        """Give a ready answer that holds, and its remaining freshness lifetime in seconds."""
+        ready = self.table.find(target, negotiated)
+        if ready is None:
+            return None
+        remaining = ready.source.remaining()
+        if remaining is None:
+            self.table.drop(target)
+            return None
+        return ready, remaining
+
+    def given(
+        self, ready: ReadyAnswer, status: int, size: int, method: str, target: bytes, client: str
+    ) -> None:
+        """Note that a ready answer was given."""
+        if not ready.hits:
+            self._used.append(ready)
+        ready.hits += 1
+        self._counter.count(ready.kind, _HIT, size)
+        if self._access_log is not None:
+            path = target.decode("latin-1").partition("?")[0]
+            self._access_log.write(Access(self._clock(), status, _HIT, 0.0, size, method, path, client))
+
+    def settle(self) -> None:
+        """Hand the counted uses to the catalogue, for its order of eviction."""
+        used, self._used = self._used, []
+        now = self._clock()
+        for ready in used:
+            self._touch(ready.key, now, ready.hits)
+            ready.hits = 0

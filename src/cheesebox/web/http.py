@@ -1,0 +1,181 @@
+"""Requests and responses as the routes see them; the ASGI messages are made here and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+if TYPE_CHECKING:
+    from cheesebox.cache.files import OpenFile
+    from cheesebox.web.hot import Template
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. ``path`` is percent-encoded, without query and without the application's own prefix."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    client: str = "-"
+    target: bytes = b""
+    """The request target as it was sent."""
+    prefix: str = ""
+    """The application's own prefix (ASGI ``root_path``), percent-encoded."""
+
+    def header(self, name: str) -> str | None:
+        """Give a header field by its lower-case name; repeated fields are joined by commas."""
+        return self.headers.get(name)
+
+    def parameter(self, name: str) -> str | None:
+        """Give the first value of a query parameter. ``+`` stays a plus: media types have it."""
+        for field in self.query.split("&"):
+            found, _, value = field.partition("=")
+            if found == name:
+                return unquote(value)
+        return None
+
+    @property
+    def is_read(self) -> bool:
+        """Tell whether the method is GET or HEAD."""
+        return self.method in ("GET", "HEAD")
+
+    @property
+    def wants_refresh(self) -> bool:
+        """Tell whether the client asks for a revalidation (uv's ``--refresh``).
+
+        ``max-age=0`` does not count: pip up to 26.1 sends it with every request.
+        """
+        return "no-cache" in self.headers.get("cache-control", "").lower()
+
+
+def request_from(scope: Scope) -> Request:
+    """Read an ASGI scope."""
+    raw: bytes | None = scope.get("raw_path")
+    path = raw.decode("latin-1").partition("?")[0] if raw else quote(scope["path"], safe="/+")
+    prefix = quote((scope.get("root_path") or "").rstrip("/"), safe="/+")
+    if path.startswith(f"{prefix}/"):
+        path = path[len(prefix) :]
+    headers: dict[str, str] = {}
+    for name_bytes, value_bytes in scope["headers"]:
+        name, value = name_bytes.decode("latin-1"), value_bytes.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    client = scope.get("client")
+    query: bytes = scope.get("query_string", b"")
+    target = (raw or b"") + (b"?" + query if query else b"")
+    peer = client[0] if client else "-"
+    return Request(scope["method"], path, query.decode("latin-1"), headers, peer, target, prefix)
+
+
+@dataclass(frozen=True, slots=True)
+class FileSlice:
+    """A part of an open file: bytes ``start`` up to ``stop`` (None: to its end)."""
+
+    file: OpenFile
+    start: int
+    stop: int | None
+
+
+@dataclass(slots=True)
+class Response:
+    """What to answer. ``cache`` and ``kind`` are for the log and the statistics."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes | FileSlice = b""
+    cache: str = "-"
+    kind: str = "other"
+    closing: Callable[[], None] | None = None
+    ready: Template | None = None
+    """What the server may answer by itself next time, when this answer can be repeated."""
+
+
+async def send_response(response: Response, method: str, receive: Receive, send: Send) -> None:
+    """Send it, and close what it holds. Raises `ClientGone`, and what reading the body raises."""
+    try:
+        head = {
+            "type": "http.response.start",
+            "status": response.status,
+            "headers": _encode(response.headers),
+        }
+        if isinstance(response.body, FileSlice) and method != "HEAD":
+            await _stream(head, response.body, receive, send)
+        else:
+            body = response.body if isinstance(response.body, bytes) and method != "HEAD" else b""
+            await send(head)
+            await send({"type": "http.response.body", "body": body})
+    finally:
+        if response.closing is not None:
+            response.closing()
+
+
+def _encode(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
+async def _stream(head: Message, part: FileSlice, receive: Receive, send: Send) -> None:
+    """Send until the end, or until the client has gone: servers don't tell that by an error."""
+    leash = asyncio.timeout(None)
+    try:
+        async with leash, aclosing(part.file.stream(part.start, part.stop)) as chunks:
+            watch = asyncio.ensure_future(_end_when_gone(receive, leash))
+            try:
+                await _send_chunks(head, chunks, send)
+            finally:
+                watch.cancel()
+    except TimeoutError as error:
+        if leash.expired():
+            raise ClientGone from error
+        raise
+
+
+async def _end_when_gone(receive: Receive, leash: asyncio.Timeout) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    leash.reschedule(asyncio.get_running_loop().time())
+
+
+async def _send_chunks(head: Message, chunks: AsyncIterator[bytes], send: Send) -> None:
+    """Send the head with the first bytes: a failure that comes before them can still be told by a status."""
+    begun = False
+    async for chunk in chunks:
+        if not begun:
+            await send(head)
+            begun = True
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    if not begun:
+        await send(head)
+    await send({"type": "http.response.body", "body": b""})
+
+
+class ClientGone(Exception):
+    """Nobody is there any more to take the answer."""
+
+
+class Sent:
+    """Passes messages on, and knows whether the head has gone out and how much of the body."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.has_begun = False
+        self.body_bytes = 0
+
+    async def __call__(self, message: Message) -> None:
+        """Send one message. Raises `ClientGone` where the server tells so (ASGI 2.4)."""
+        self.has_begun = True
+        try:
+            await self._send(message)
+        except OSError as error:
+            raise ClientGone from error
+        self.body_bytes += len(message.get("body", b""))

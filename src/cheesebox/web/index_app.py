@@ -1,0 +1,227 @@
+"""Answers requests below the mount of one index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cheesebox.cache.files import StoredFile, Want
+from cheesebox.cache.freshness import Verdict
+from cheesebox.cache.lists import ListAnswer
+from cheesebox.errors import CheeseboxError, InvalidName, InvalidPath, NotFound
+from cheesebox.simple.negotiation import negotiate_coding, negotiate_format
+from cheesebox.web import conditional, heads, problems, ranges
+from cheesebox.web.hot import Template
+from cheesebox.web.http import FileSlice, Request, Response
+from cheesebox.web.routes import (
+    FileRoute,
+    LegacyRoute,
+    ListRoute,
+    PageRoute,
+    ProvenanceRoute,
+    RedirectRoute,
+    Route,
+    route,
+)
+
+if TYPE_CHECKING:
+    from cheesebox.cache.documents import Answered
+    from cheesebox.cache.files import Files, OpenFile
+    from cheesebox.cache.lists import Lists
+    from cheesebox.cache.pages import PageAnswer, Pages
+    from cheesebox.cache.representations import Representation
+
+_VARY_PAGE = "Accept, Accept-Encoding"
+_VARY_JSON = "Accept-Encoding"
+_OK = 200
+
+
+class IndexApp:
+    """The routes of one index."""
+
+    def __init__(
+        self, pages: Pages, lists: Lists, files: Files, status_header: str, hot_file_max: int
+    ) -> None:
+        self._pages = pages
+        self._lists = lists
+        self._files = files
+        self._status_header = status_header
+        self._hot_file_max = hot_file_max
+
+    async def answer(self, request: Request, path: str) -> Response:
+        """Answer a request for ``path`` below the mount."""
+        if not request.is_read and request.method != "OPTIONS":
+            return problems.method_not_allowed()
+        try:
+            found = route(path)
+        except (InvalidPath, InvalidName):
+            return problems.not_found()
+        if request.method == "OPTIONS":
+            return problems.options(request)
+        try:
+            return await self._dispatch(found, request)
+        except NotFound as error:
+            return problems.legacy_not_found() if isinstance(found, LegacyRoute) else problems.problem(error)
+        except CheeseboxError as error:
+            return problems.problem(error)
+
+    async def _dispatch(self, found: Route, request: Request) -> Response:
+        match found:
+            case PageRoute():
+                return await self._page(found, request)
+            case FileRoute():
+                return await self._file(found, request)
+            case ListRoute():
+                return await self._list(request)
+            case LegacyRoute():
+                return await self._legacy(found, request)
+            case ProvenanceRoute():
+                return await self._provenance(found, request)
+            case RedirectRoute(location):
+                return problems.redirect(location, request.query)
+
+    # ── pages ───────────────────────────────────────────────────────────────────────────────────
+
+    async def _page(self, found: PageRoute, request: Request) -> Response:
+        answer = await self._pages.project(
+            found.project,
+            negotiate_format(request.header("accept"), request.parameter("format")),
+            negotiate_coding(request.header("accept-encoding")),
+            refresh=request.wants_refresh,
+        )
+        return self._document(answer, request, _VARY_PAGE, "page")
+
+    async def _legacy(self, found: LegacyRoute, request: Request) -> Response:
+        coding = negotiate_coding(request.header("accept-encoding"))
+        answer = await self._pages.legacy_json(
+            found.project, found.version, coding, refresh=request.wants_refresh
+        )
+        return self._document(answer, request, _VARY_JSON, "json")
+
+    async def _provenance(self, found: ProvenanceRoute, request: Request) -> Response:
+        coding = negotiate_coding(request.header("accept-encoding"))
+        answer = await self._pages.provenance(
+            found.project, found.version, found.filename, coding, refresh=request.wants_refresh
+        )
+        return self._document(answer, request, _VARY_JSON, "provenance")
+
+    def _document(self, answer: PageAnswer, request: Request, vary: str, kind: str) -> Response:
+        return self._represented(answer.representation, answer.answered, request, vary, kind)
+
+    def _represented(
+        self, made: Representation, answered: Answered, request: Request, vary: str, kind: str
+    ) -> Response:
+        headers = self._page_headers(made.etag, answered, vary)
+        cache = answered.verdict.value
+        ready = self._ready_page(made, answered, vary, kind)
+        if conditional.not_modified(request.headers, made.etag):
+            return Response(304, headers, cache=cache, kind=kind, ready=ready)
+        headers += heads.body_head(made.content_type, made.coding, len(made.body))
+        return Response(200, headers, made.body, cache, kind, ready=ready)
+
+    def _ready_page(self, made: Representation, answered: Answered, vary: str, kind: str) -> Template:
+        """Tell how the same request is answered as a HIT while the copy is fresh."""
+        copy = answered.copy
+        body = heads.body_head(made.content_type, made.coding, len(made.body))
+
+        def headers(remaining: int, full: bool) -> heads.Headers:  # noqa: FBT001 - a template's signature
+            head = heads.page_head(made.etag, remaining, copy.entry.serial, vary)
+            head += self._status(Verdict.HIT, remaining)
+            return head + body if full else head
+
+        return Template(copy.entry.key, kind, made.etag, made.body, answered.lease, headers)
+
+    def _page_headers(self, etag: str, answered: Answered, vary: str) -> heads.Headers:
+        serial = answered.copy.entry.serial
+        headers = heads.page_head(etag, answered.max_age, serial, vary)
+        return headers + self._status(answered.verdict, answered.max_age, collapsed=answered.collapsed)
+
+    def _status(
+        self, verdict: Verdict, max_age: int | None = None, *, collapsed: bool = False
+    ) -> heads.Headers:
+        return [
+            (self._status_header, verdict.value),
+            ("cache-status", heads.cache_status(verdict, max_age, collapsed=collapsed)),
+        ]
+
+    async def _list(self, request: Request) -> Response:
+        form = negotiate_format(request.header("accept"), request.parameter("format"))
+        coding = negotiate_coding(request.header("accept-encoding"))
+        answer = await self._lists.get(form, coding, refresh=request.wants_refresh)
+        if not isinstance(answer, ListAnswer):
+            return self._represented(*answer, request, _VARY_PAGE, "list")
+        headers = self._page_headers(answer.file.head.etag, answer.answered, _VARY_PAGE)
+        cache = answer.answered.verdict.value
+        if conditional.not_modified(request.headers, answer.file.head.etag):
+            answer.file.close()
+            return Response(304, headers, cache=cache, kind="list")
+        size = answer.file.head.size or 0
+        headers += heads.body_head(answer.content_type, answer.coding, size)
+        body = FileSlice(answer.file, 0, size)
+        return Response(200, headers, body, cache, "list", answer.file.close)
+
+    # ── files ───────────────────────────────────────────────────────────────────────────────────
+
+    async def _file(self, found: FileRoute, request: Request) -> Response:
+        asked = ranges.parse(request.header("range")) if request.method == "GET" else None
+        file = await self._files.open(found.path, _want(request, asked))
+        try:
+            if isinstance(file, StoredFile) and asked is None and self._fits_memory(file, request):
+                return await self._from_memory(file, request, _kind(found))
+            return self._opened(file, asked, request, _kind(found))
+        except BaseException:
+            file.close()
+            raise
+
+    def _fits_memory(self, file: StoredFile, request: Request) -> bool:
+        return request.method == "GET" and file.entry.size <= self._hot_file_max
+
+    async def _from_memory(self, file: StoredFile, request: Request, kind: str) -> Response:
+        """Answer with a small file, and tell how the next one can be answered without opening it."""
+        response = self._opened(file, None, request, kind)
+        if response.status != _OK:
+            return response
+        response.body = body = await file.read_all()
+        head = file.head
+
+        def headers(_remaining: int, full: bool) -> heads.Headers:  # noqa: FBT001 - a template's signature
+            fields = heads.file_head(head) + self._status(Verdict.HIT)
+            return fields + heads.file_body_head(len(body)) if full else fields
+
+        response.ready = Template(file.entry.key, kind, head.etag, body, file.lease(), headers)
+        return response
+
+    def _opened(self, file: OpenFile, asked: ranges.Asked | None, request: Request, kind: str) -> Response:
+        head = file.head
+        headers = heads.file_head(head) + self._status(file.verdict, collapsed=file.collapsed)
+        cache = file.verdict.value
+        if conditional.not_modified(request.headers, head.etag, head.last_modified):
+            return Response(304, headers, cache=cache, kind=kind, closing=file.close)
+        if head.size is None:
+            headers += [("content-type", heads.OCTETS)]
+            return Response(200, headers, FileSlice(file, 0, None), cache, kind, file.close)
+        span: ranges.Span | ranges.Unsatisfiable | None = None
+        if asked and conditional.range_applies(request.header("if-range"), head.etag, head.last_modified):
+            span = ranges.resolve(asked, head.size)
+        match span:
+            case None:
+                headers += heads.file_body_head(head.size)
+                return Response(200, headers, FileSlice(file, 0, head.size), cache, kind, file.close)
+            case ranges.Unsatisfiable():
+                headers += [("content-range", f"bytes */{head.size}"), ("content-length", "0")]
+                return Response(416, headers, b"", cache, kind, file.close)
+            case ranges.Span(start, stop):
+                headers += heads.file_body_head(stop - start)
+                headers.append(("content-range", f"bytes {start}-{stop - 1}/{head.size}"))
+                return Response(206, headers, FileSlice(file, start, stop), cache, kind, file.close)
+
+
+def _want(request: Request, asked: ranges.Asked | None) -> Want:
+    if request.method == "HEAD":
+        return Want.HEAD
+    if asked is None or asked.is_open_ended:
+        return Want.REST
+    return Want.SLICE
+
+
+def _kind(found: FileRoute) -> str:
+    return "metadata" if found.path.endswith(".metadata") else "file"
