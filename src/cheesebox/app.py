@@ -237,6 +237,7 @@ async def _open(
         upstream = await resources.enter_async_context(HttpUpstream(_connection(settings)))
     tasks = Tasks()
     resources.push_async_callback(tasks.close)
+    resources.callback(shelf.close)
     return _Parts(settings, shelf, upstream, tasks)
 
 

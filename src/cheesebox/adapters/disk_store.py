@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import mmap
 import os
 import stat
 import threading
@@ -121,22 +122,42 @@ class FileBlob:
         """Give the open file descriptor."""
         return self._fd
 
-    def read_cached(self, offset: int, length: int) -> bytes | None:
-        """Read what the page cache holds; None when the disk (or an old kernel) would block.
+    def measure(self) -> int:
+        """Look at the size again."""
+        return os.fstat(self._fd).st_size
 
-        Only the ends of the slice are asked for without waiting: the kernel reads ahead in order, and
-        a read of the whole in that way would need one more copy.
+    def read_cached(self, offset: int, length: int) -> bytes | None:
+        """Read what the page cache holds; None when the disk (or an old kernel) would block."""
+        return self.read(offset, length) if self._is_cached(offset, length) else None
+
+    def view_cached(self, offset: int, length: int) -> memoryview | None:
+        """Map what the page cache holds: nothing is copied or allocated until it is sent."""
+        if not self._is_cached(offset, length):
+            return None
+        before = offset % mmap.ALLOCATIONGRANULARITY
+        try:
+            window = mmap.mmap(
+                self._fd, before + length, mmap.MAP_SHARED, mmap.PROT_READ, offset=offset - before
+            )
+        except (OSError, ValueError):  # no address space, or the file is shorter now: read it instead
+            return None
+        return memoryview(window)[before:]
+
+    def _is_cached(self, offset: int, length: int) -> bool:
+        """Tell whether reading a slice would not wait for the disk.
+
+        Only its ends are asked for: the kernel reads ahead in order, and reading all of it in that way
+        would cost one more copy.
         """
         probe = bytearray(1)
         try:
-            for position in (offset, offset + length - 1):
-                if not os.preadv(self._fd, [probe], position, _NO_WAIT):
-                    return None
+            return all(
+                os.preadv(self._fd, [probe], position, _NO_WAIT) for position in (offset, offset + length - 1)
+            )
         except OSError as error:
             if error.errno in self._NOT_CACHED:
-                return None
+                return False
             raise StoreError(f"cannot read from the cache directory: {error.strerror}") from error
-        return self.read(offset, length)
 
     def read(self, offset: int, length: int) -> bytes:
         """Read a slice; short only at the end of the file."""

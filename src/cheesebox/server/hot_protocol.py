@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from cheesebox.web.conditional import matches_none
+from cheesebox.web.http import VIEWS
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -90,6 +91,8 @@ class HotProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.headers, self.expect_100_continue = url, headers, expects
         self.scope["headers"] = headers
+        if self.scheme == "http":  # TLS would touch what only the kernel may
+            self.scope["extensions"] = {VIEWS: {}}
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
