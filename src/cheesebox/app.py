@@ -132,6 +132,7 @@ class App:
 
     def statistics(self) -> Statistics:
         """Count the answers since the start."""
+        self.hot_lane.settle()
         return self._counter.statistics()
 
     def totals(self) -> Totals:
