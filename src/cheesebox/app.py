@@ -231,6 +231,7 @@ async def _open(
     await blocking(store.prepare)
     catalogue = await blocking(SqliteCatalogue, settings.cache_dir / "catalogue.sqlite")
     resources.callback(catalogue.close)
+    resources.callback(blocking.close)  # before the catalogue: calls under way still use it
     limits = Limits(settings.max_size, settings.max_entries, settings.min_free, settings.inactive)
     shelf = Shelf(store, catalogue, Room(limits, store, catalogue, blocking, clock), blocking, clock)
     await blocking(shelf.settle)
