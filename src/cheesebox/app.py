@@ -120,9 +120,8 @@ class App:
         await self._resources.aclose()
 
     def _build_site(self, parts: _Parts) -> Site:
-        mounts = {
-            index.mount.rstrip("/"): parts.index_app(index, self.settings) for index in self.settings.indexes
-        }
+        mounted = [index for index in self.settings.indexes if index.mount]
+        mounts = {index.mount: parts.index_app(index, self.settings) for index in mounted}
         own = OwnEndpoints(lambda: self._site is not None)
         return Site(mounts, own, self._counter, self._access_log, self.hot_lane.table)
 
@@ -174,7 +173,7 @@ class _Parts:
 
     def index_app(self, options: IndexSettings, settings: Settings) -> IndexApp:
         """Build what answers below the mount of one index."""
-        index = Index(_index_options(options), self.shelf.catalogue)
+        index = Index(_index_options(options), self.shelf.catalogue, self.shelf.clock)
         pages = Pages(index, self._documents, self.shelf.blocking)
         origins = Origins(index, pages)
         self._origins[index.name] = origins
@@ -270,5 +269,14 @@ def _index_options(s: IndexSettings) -> IndexOptions:
     )
     lists = replace(pages, fresh_for=s.list_fresh_for)
     return IndexOptions(
-        s.name, s.mount, s.upstream, s.upstream_files, s.public_url, s.rewrite_provenance, pages, lists
+        s.name,
+        s.mount,
+        s.upstream,
+        s.upstream_files,
+        s.public_url,
+        s.rewrite_provenance,
+        pages,
+        lists,
+        mirrors=s.upstreams[1:],
+        missing_on_403=s.missing_on_403,
     )

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from cheesebox import index_tables
 from cheesebox.errors import SettingsError
+from cheesebox.index_tables import to_names, to_pins, to_union
 from cheesebox.units import format_duration, format_size, parse_duration, parse_size
 
 if TYPE_CHECKING:
@@ -47,6 +49,10 @@ class Unit(StrEnum):
     URL = "URL"
     PATH = "path"
     FLAG = "flag"
+    URLS = "URLs"
+    NAMES = "names"
+    PINS = "pins"
+    UNION = "union"
 
 
 class Group(StrEnum):
@@ -57,6 +63,7 @@ class Group(StrEnum):
     UPSTREAM = "Upstream connection"
     INDEX = "Index"
     FRESHNESS = "Freshness"
+    CREDENTIALS = "Upstream credentials"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,9 @@ class Setting:
     help: str
     default: Any
     choices: tuple[str, ...] = ()
+    is_secret: bool = False
+    """A secret is no option: command lines are seen by all who may list processes."""
+    in_tables_only: bool = False
 
     @property
     def variable(self) -> str:
@@ -91,11 +101,24 @@ class Setting:
                 return "true" if value else "false"
             case Unit.URL if value:
                 return redacted(value)
+            case Unit.URLS | Unit.NAMES:
+                return " ".join(map(redacted, value))
         return "none" if value is None or (self.unit is Unit.SIZE and not value) else str(value)
 
 
 def _field(unit: Unit, group: Group, text: str, default: Any, *choices: str) -> Any:
     return field(default=default, metadata={"unit": unit, "group": group, "help": text, "choices": choices})
+
+
+def _table_field(unit: Unit, text: str, default: Any) -> Any:
+    """Make a field that only an ``[[index]]`` table can set."""
+    meta = {"unit": unit, "group": Group.INDEX, "help": text, "choices": (), "in_tables_only": True}
+    return field(default=default, metadata=meta)
+
+
+def _credential(unit: Unit, text: str, default: Any = None, *, is_secret: bool = False) -> Any:
+    meta = {"unit": unit, "group": Group.CREDENTIALS, "help": text, "choices": (), "is_secret": is_secret}
+    return field(default=default, metadata=meta, repr=not is_secret)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +129,20 @@ class IndexSettings:
     mount: str = _field(Unit.TEXT, Group.INDEX, "subpath that the index lies on", "/pypi")
     upstream: str = _field(
         Unit.URL, Group.INDEX, "root of the upstream's Simple API, http or https", PUBLIC_UPSTREAM
+    )
+    upstreams: tuple[str, ...] = _field(
+        Unit.URLS, Group.INDEX, "mirrors of one index, asked in this order; in place of upstream", ()
+    )
+    sources: tuple[str, ...] = _table_field(Unit.NAMES, "names of merged indexes, the first wins", ())
+    pins: tuple[tuple[str, str], ...] = _table_field(
+        Unit.PINS, "projects and the source that alone answers for them", ()
+    )
+    union: tuple[str, ...] = _table_field(Unit.UNION, "projects whose files all sources give, or all", ())
+    path: Path | None = _table_field(  # noqa: RUF009 - it makes a field, not a value
+        Unit.PATH, "directory of wheels and sdists to serve", None
+    )
+    missing_on_403: bool = _field(
+        Unit.FLAG, Group.INDEX, "take the upstream's 403 for a project as a 404", default=False
     )
     upstream_files: str | None = _field(
         Unit.URL, Group.INDEX, "where the upstream's packages/ lie; learnt from its pages if not set", None
@@ -145,6 +182,26 @@ class IndexSettings:
     )
     refresh_min_age: float = _field(
         Unit.DURATION, Group.FRESHNESS, "age from which a client's no-cache asks the upstream", 10.0
+    )
+    username: str | None = _credential(Unit.TEXT, "user name at the upstream")
+    password: str | None = _credential(Unit.TEXT, "password", is_secret=True)
+    password_file: Path | None = _credential(  # noqa: RUF009 - it makes a field, not a value
+        Unit.PATH, "file that holds the password"
+    )
+    token: str | None = _credential(Unit.TEXT, "bearer token", is_secret=True)
+    token_file: Path | None = _credential(  # noqa: RUF009 - it makes a field, not a value
+        Unit.PATH, "file that holds the bearer token"
+    )
+    netrc: bool = _credential(Unit.FLAG, "take user name and password from the netrc file", default=False)
+    keyring: bool = _credential(Unit.FLAG, "take the password from the system's keyring", default=False)
+    client_cert: Path | None = _credential(  # noqa: RUF009 - it makes a field, not a value
+        Unit.PATH, "client certificate (PEM)"
+    )
+    client_key: Path | None = _credential(  # noqa: RUF009 - it makes a field, not a value
+        Unit.PATH, "key of the client certificate, if it is in a file of its own"
+    )
+    credential_hosts: tuple[str, ...] = _credential(
+        Unit.NAMES, "further hosts that get the credentials, such as that of the files", ()
     )
 
 
@@ -199,22 +256,34 @@ class Settings:
     )
     contact: str | None = _field(Unit.TEXT, Group.UPSTREAM, "contact that is added to the User-Agent", None)
     index: IndexSettings = IndexSettings()
+    further: tuple[IndexSettings, ...] = ()
 
     @property
     def indexes(self) -> tuple[IndexSettings, ...]:
-        """All indexes."""
-        return (self.index,)
+        """All indexes, in the order of their tables."""
+        return (self.index, *self.further)
+
+    @property
+    def front(self) -> IndexSettings:
+        """The first index that has a mount: the one to offer where one is asked for."""
+        return next(index for index in self.indexes if index.mount)
 
 
 def describe() -> tuple[Setting, ...]:
-    """Give all settings in the order of their groups."""
+    """Give all settings in the order of their groups, without those that only tables can have."""
     found = [_setting(f) for model in (Settings, IndexSettings) for f in fields(model) if f.metadata]
-    return tuple(sorted(found, key=lambda setting: list(Group).index(setting.group)))
+    flat = [setting for setting in found if not setting.in_tables_only]
+    return tuple(sorted(flat, key=lambda setting: list(Group).index(setting.group)))
+
+
+def describe_tables() -> tuple[Setting, ...]:
+    """Give the keys of an ``[[index]]`` table."""
+    return tuple(_setting(f) for f in fields(IndexSettings))
 
 
 def _setting(f: Field[Any]) -> Setting:
-    meta = f.metadata
-    return Setting(f.name, meta["unit"], meta["group"], meta["help"], f.default, meta["choices"])
+    meta = dict(f.metadata)
+    return Setting(f.name, meta.pop("unit"), meta.pop("group"), meta.pop("help"), f.default, **meta)
 
 
 def load_settings(config: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Settings:
@@ -228,22 +297,54 @@ def load_settings(config: Path | None, environ: Mapping[str, str], overrides: Ma
     if config is None and environ.get(_CONFIG_VARIABLE):
         config = Path(environ[_CONFIG_VARIABLE])
     given: dict[str, Any] = {}
+    in_file = _read_file(config, known)
+    tables = in_file.pop(index_tables.KEY, None)
     for source, values in (
-        (_file_name(config), _read_file(config, known)),
+        (_file_name(config), in_file),
         ("environment", _read_environment(environ, known)),
         ("command line", _read_overrides(overrides, known)),
     ):
         for name, value in values.items():
+            if tables is not None and name in _OF_INDEX:
+                raise SettingsError(f"{name} ({source}): set it in the [[index]] tables of the file")
             given[name] = _convert(known[name], value, source)
-    return _build(given, environ)
+    return _build(given, _read_tables(tables, _file_name(config)), environ)
 
 
-def _build(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
-    of_index = {f.name for f in fields(IndexSettings)}
-    index = IndexSettings(**{name: value for name, value in given.items() if name in of_index})
-    server = {name: value for name, value in given.items() if name not in of_index}
+_OF_INDEX = frozenset(f.name for f in fields(IndexSettings))
+
+
+def _build(
+    given: Mapping[str, Any], indexes: tuple[IndexSettings, ...], environ: Mapping[str, str]
+) -> Settings:
+    flat = {name: value for name, value in given.items() if name in _OF_INDEX}
+    server = {name: value for name, value in given.items() if name not in _OF_INDEX}
     server.setdefault("cache_dir", default_cache_dir(environ))
-    return Settings(**server, index=_completed(index))
+    if not indexes:
+        index_tables.check_flat(flat)
+        indexes = (_completed(IndexSettings(**flat)),)
+    return Settings(**server, index=indexes[0], further=indexes[1:])
+
+
+def _read_tables(tables: Any, source: str) -> tuple[IndexSettings, ...]:
+    """Read the ``[[index]]`` tables; raises `SettingsError` that names the table and the key."""
+    if tables is None:
+        return ()
+    known = {setting.name: setting for setting in describe_tables()}
+    indexes = []
+    for label, table in index_tables.labelled(tables, source):
+        for name in table:
+            if name not in known:
+                raise SettingsError(f"{label}: unknown key {name!r}{_nearest(name, known)}")
+        given = {name: _convert(known[name], value, label) for name, value in table.items()}
+        try:
+            index_tables.check_kind(given)
+            index = IndexSettings(**{"mount": f"/{given['name']}"} | given)
+            indexes.append(_completed(index, may_be_private=True))
+        except SettingsError as error:
+            raise SettingsError(f"{label}: {error}") from error
+    index_tables.check(indexes)
+    return tuple(indexes)
 
 
 def redacted(url: str) -> str:
@@ -253,18 +354,20 @@ def redacted(url: str) -> str:
     return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}" if separator else url
 
 
-def _completed(index: IndexSettings) -> IndexSettings:
-    upstream = index.upstream if index.upstream.endswith("/") else f"{index.upstream}/"
+def _completed(index: IndexSettings, *, may_be_private: bool = False) -> IndexSettings:
+    upstreams = tuple(url if url.endswith("/") else f"{url}/" for url in index.upstreams or (index.upstream,))
+    upstream = upstreams[0]
     files = index.upstream_files
     if files is None and upstream == PUBLIC_UPSTREAM:
         files = PUBLIC_FILES
     if files is not None and not files.endswith("/"):
         files += "/"
-    mount = _tidy_mount(index.mount)
+    mount = "" if may_be_private and not index.mount else _tidy_mount(index.mount)
     if index.retry_after > index.retry_max:
         first, last = format_duration(index.retry_after), format_duration(index.retry_max)
         raise SettingsError(f"retry_after = {first}: at most retry_max, which is {last}, is allowed")
-    return replace(index, upstream=upstream, upstream_files=files, mount=mount)
+    upstreams = upstreams if index.upstreams else ()
+    return replace(index, upstream=upstream, upstreams=upstreams, upstream_files=files, mount=mount)
 
 
 def _tidy_mount(mount: str) -> str:
@@ -297,7 +400,7 @@ def _read_file(config: Path | None, known: Mapping[str, Setting]) -> dict[str, A
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not TOML: {error}") from error
     for name in values:
-        if name not in known:
+        if name not in known and name != index_tables.KEY:
             raise SettingsError(f"{path}: unknown key {name!r}{_nearest(name, known)}")
     return values
 
@@ -375,6 +478,10 @@ def _to_url(value: Any) -> str:
     return text
 
 
+def _to_urls(value: Any) -> tuple[str, ...]:
+    return tuple(map(_to_url, to_names(value)))
+
+
 def _is_url(text: str) -> bool:
     try:
         url = urlsplit(text)
@@ -411,6 +518,10 @@ _CONVERTERS: Mapping[Unit, Callable[[Any], Any]] = {
     Unit.URL: _to_url,
     Unit.PATH: _to_path,
     Unit.FLAG: _to_flag,
+    Unit.URLS: _to_urls,
+    Unit.NAMES: to_names,
+    Unit.PINS: to_pins,
+    Unit.UNION: to_union,
 }
 
 _Check = tuple["Callable[[Any], bool]", str]
@@ -429,6 +540,12 @@ _CHECKS: Mapping[str, _Check] = {
     "name": _matches(r"[a-z0-9][a-z0-9-]*", "a name of lower-case letters, digits and hyphens"),
     "cache_dir": (lambda value: value != Path("/"), "allowed: name a directory of its own"),
     "ca_bundle": (Path.is_file, "a file: name a PEM file of certificates"),
+    "client_cert": (Path.is_file, "a file: name a PEM file with a certificate"),
+    "client_key": (Path.is_file, "a file: name a PEM file with a key"),
+    "password_file": (Path.is_file, "a file: name one that holds the password"),
+    "token_file": (Path.is_file, "a file: name one that holds the token"),
+    "path": (Path.is_dir, "a directory"),
+    "sources": (bool, "a list of names of other indexes"),
 } | dict.fromkeys(
     (
         "max_size",

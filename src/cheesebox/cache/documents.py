@@ -8,6 +8,8 @@ Rules of this module:
 2. Only whole, checked answers replace a copy; 404 and 410 drop it; everything else leaves it.
 3. After an await, memory is looked at again before a flight is started: A looks (nothing), B's
    flight lands, A must see what B brought.
+4. A copy of another mirror of the same index is as good as any, but its validator and its serial
+   mean something to that mirror alone: they are neither sent to another nor compared with another's.
 """
 
 from __future__ import annotations
@@ -32,12 +34,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from cheesebox.cache.flights import Tasks
+    from cheesebox.cache.mirrors import Mirrored
     from cheesebox.cache.shelf import Shelf
     from cheesebox.ports import Clock, Upstream, UpstreamAnswer
 
 log = logging.getLogger(__name__)
 
-_GONE = (404, 410)
+GONE = frozenset({404, 410})
+"""Statuses by which every upstream says that there is no such document."""
+
 _OK = 200
 _NOT_MODIFIED = 304
 _MAX_REMEMBERED = 65536
@@ -59,6 +64,15 @@ class Document:
     check: Callable[[bytes, str, str], None]
     is_bulk: bool = False
     """A bulk document's body stays on disk: ``StoredCopy.body`` is empty unless the disk took none."""
+    mirrored: Mirrored | None = None
+    """The same document at each mirror of its index, when it has more than one."""
+    missing: frozenset[int] = GONE
+    """Statuses that mean that there is no such document."""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Everywhere that a copy may be from."""
+        return (self.url,) if self.mirrored is None else self.mirrored.urls
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -209,7 +223,7 @@ class Documents:
             if copy is None and stored is not None:
                 copy = stored
                 self._remember(copy)
-        if copy is None or copy.entry.origin != document.url:
+        if copy is None or copy.entry.origin not in document.urls:
             return None
         return copy
 
@@ -254,10 +268,8 @@ class Documents:
     # ── the flight ──────────────────────────────────────────────────────────────────────────────
 
     async def _ask(self, document: Document, copy: StoredCopy | None) -> Answered:
-        now = self._clock()
-        conditional = copy is not None and freshness.may_revalidate(copy.facts, now, document.policy)
         try:
-            answered = await self._exchange(document, copy, conditional=conditional)
+            answered = await self._somewhere(document, copy)
         except NotFound:
             await self._drop(document)
             raise
@@ -268,25 +280,40 @@ class Documents:
         self._absent.pop(document.key, None)
         return answered
 
-    async def _exchange(self, document: Document, copy: StoredCopy | None, *, conditional: bool) -> Answered:
+    async def _somewhere(self, document: Document, copy: StoredCopy | None) -> Answered:
+        if document.mirrored is None:
+            return await self._revalidate(document, copy, document.url)
+        return await document.mirrored.ask(
+            lambda url: self._revalidate(document, copy, url), probing=copy is not None
+        )
+
+    async def _revalidate(self, document: Document, copy: StoredCopy | None, url: str) -> Answered:
+        conditional = (
+            copy is not None
+            and copy.entry.origin == url  # rule 4
+            and freshness.may_revalidate(copy.facts, self._clock(), document.policy)
+        )
+        return await self._exchange(document, copy, url, conditional=conditional)
+
+    async def _exchange(
+        self, document: Document, copy: StoredCopy | None, url: str, *, conditional: bool
+    ) -> Answered:
         headers = {"Accept": document.accept, "Accept-Encoding": "gzip"}
         if conditional and copy is not None:
             headers["If-None-Match"] = copy.entry.etag
-        async with self._upstream.request("GET", document.url, headers) as answer:
+        async with self._upstream.request("GET", url, headers) as answer:
             serial = _serial(answer)
             if answer.status == _NOT_MODIFIED and copy is not None and conditional:
                 if not freshness.is_outdated_confirmation(copy.facts, serial):
                     return await self._confirmed(document, copy)
                 log.warning("refetch %s: confirmed with a newer serial %s", document.key, serial)
-            elif answer.status in _GONE:
-                raise NotFound(f"{document.url}: not found")
+            elif answer.status in document.missing:
+                raise NotFound(f"{url}: not found")
             elif answer.status != _OK:
-                raise UpstreamStatus(
-                    f"{document.url} answered {answer.status}", upstream_status=answer.status
-                )
+                raise UpstreamStatus(f"{url} answered {answer.status}", upstream_status=answer.status)
             else:
-                return await self._received(document, copy, answer, serial)
-        return await self._exchange(document, copy, conditional=False)
+                return await self._received(document, copy, url, answer, serial)
+        return await self._exchange(document, copy, url, conditional=False)
 
     async def _confirmed(self, document: Document, copy: StoredCopy) -> Answered:
         await self._renew(document, copy, replace(copy.entry, validated_at=self._clock()))
@@ -303,14 +330,19 @@ class Documents:
             log.error("%s: revalidation not written down: %s", document.key, error)
 
     async def _received(
-        self, document: Document, copy: StoredCopy | None, answer: UpstreamAnswer, serial: int | None
+        self,
+        document: Document,
+        copy: StoredCopy | None,
+        url: str,
+        answer: UpstreamAnswer,
+        serial: int | None,
     ) -> Answered:
         now = self._clock()
         verdict = Verdict.MISS if copy is None else Verdict.EXPIRED
-        if copy and freshness.is_regression(copy.facts, serial, now, document.policy):
+        is_comparable = copy is not None and copy.entry.origin == url  # rule 4
+        if copy and is_comparable and freshness.is_regression(copy.facts, serial, now, document.policy):
             raise UpstreamStatus(
-                f"{document.url}: serial {serial} is older than {copy.entry.serial}",
-                upstream_status=answer.status,
+                f"{url}: serial {serial} is older than {copy.entry.serial}", upstream_status=answer.status
             )
         body = await read_body(answer, self._max_page_size, self._shelf.blocking)
         content_type = answer.headers.get("content-type", "")
@@ -320,7 +352,7 @@ class Documents:
             document.kind,
             len(body),
             await self._shelf.blocking(envelope.digest_of, body),
-            document.url,
+            url,
             location=answer.url,
             etag=answer.headers.get("etag", ""),
             last_modified=answer.headers.get("last-modified", ""),

@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING
 
 from cheesebox.cache import digests
 from cheesebox.cache.growing import GrowingBody
+from cheesebox.cache.mirrors import Turns
 from cheesebox.cache.transfer import is_lasting, request_headers, understand
 from cheesebox.cache.writing import BatchWriter
 from cheesebox.errors import (
     BodyChanged,
     CheeseboxError,
     DigestMismatch,
+    NotFound,
     ShuttingDown,
     StoreFull,
     UpstreamBroken,
@@ -101,6 +103,7 @@ class Download:
         self._shelf = shelf
         self._persistence = persistence
         self._other_digest = other_digest
+        self._turns = Turns(origin.mirrored or origin.url)
         self._validator = ""
         self._last_modified = ""
         self._reservation = shelf.room.reserve()
@@ -179,8 +182,13 @@ class Download:
         while True:
             try:
                 return await self._transfer(part, writer)
-            except UpstreamError as error:
+            except (NotFound, UpstreamError) as error:
                 await writer.drain()
+                if self._turns.move_on(error):
+                    self._validator = ""  # it means nothing to another mirror
+                    continue
+                if isinstance(error, NotFound):
+                    raise
                 failures = 1 if part.size > reached else failures + 1
                 reached = part.size
                 if not self._is_worth_retrying(error, failures):
@@ -201,9 +209,10 @@ class Download:
         return failures <= (self._persistence.retries if self.growing.written else 1)
 
     async def _transfer(self, part: Part, writer: BatchWriter) -> None:
+        url = self._turns.url
         headers = request_headers(part.size, validator=self._validator)
-        async with self._upstream.request("GET", self.origin.url, headers) as answer:
-            begin = understand(answer.status, answer.headers, self.origin.url, part.size, self.growing.total)
+        async with self._upstream.request("GET", url, headers) as answer:
+            begin = understand(answer.status, answer.headers, url, part.size, self.growing.total)
             self._check_validator(answer)
             await self._announce(answer, begin.total)
             skip = begin.skip
@@ -219,26 +228,27 @@ class Download:
                     await writer.push(chunk)
             await writer.drain()
         if self.growing.total is not None and part.size != self.growing.total:
-            raise UpstreamBroken(f"{self.origin.url}: ended after {part.size} of {self.growing.total} bytes")
+            raise UpstreamBroken(f"{url}: ended after {part.size} of {self.growing.total} bytes")
+        self._turns.succeeded()
 
     def _check_validator(self, answer: UpstreamAnswer) -> None:
         """Refuse a part of another body: some servers disregard ``If-Range`` (RFC 9110 §13.1.5)."""
         etag = answer.headers.get("etag", "")
         if answer.status == _PARTIAL and self._validator and etag and etag != self._validator:
-            raise BodyChanged(f"{self.origin.url}: the entity tag is {etag}, {self._validator} before")
+            raise BodyChanged(f"{self._turns.url}: the entity tag is {etag}, {self._validator} before")
 
     async def _compare(self, part: Part, position: int, chunk: bytes) -> None:
         known = await self._shelf.blocking(part.read, position, len(chunk))
         if known != chunk:
-            raise BodyChanged(f"{self.origin.url}: other bytes than before")
+            raise BodyChanged(f"{self._turns.url}: other bytes than before")
 
     def _check_size(self, size: int) -> None:
         total = self.growing.total
         if total is not None and size > total:
-            raise BodyChanged(f"{self.origin.url}: more than the {total} bytes promised")
+            raise BodyChanged(f"{self._turns.url}: more than the {total} bytes promised")
         limit = self._persistence.max_file_size
         if limit and size > limit:
-            raise BodyChanged(f"{self.origin.url}: larger than max_file_size ({limit} bytes)")
+            raise BodyChanged(f"{self._turns.url}: larger than max_file_size ({limit} bytes)")
 
     async def _announce(self, answer: UpstreamAnswer, total: int | None) -> None:
         """Take over what the first answer says, and promise room for it."""
@@ -283,8 +293,11 @@ class Download:
         other = await self._digest_by_page() if digests.algorithm_of(expected) == digests.BLAKE2 else None
         if other is not None and await self._shelf.blocking(matches, part, part.size, other):
             return other
-        log.error("%s: the digest is %s, not %s", self.origin.url, got, expected)
-        raise DigestMismatch(f"{self.origin.url}: the digest is {got}, not {expected}")
+        url = self._turns.url
+        log.error("%s: the digest is %s, not %s", url, got, expected)
+        error = DigestMismatch(f"{url}: the digest is {got}, not {expected}")
+        self._turns.move_on(error)  # its readers are cut; who asks again should get another mirror's
+        raise error
 
     async def _digest_by_page(self) -> Digest | None:
         try:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from cheesebox.cache.documents import GONE
 from cheesebox.cache.freshness import Policy
+from cheesebox.cache.mirrors import Mirrored, Mirrors
 from cheesebox.errors import StoreError
 from cheesebox.ports import Key
 from cheesebox.simple import links
 from cheesebox.simple.links import FileBase
-from cheesebox.simple.paths import quote_path
+from cheesebox.simple.paths import FilePath, quote_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from cheesebox.ports import Catalogue
+    from cheesebox.ports import Catalogue, Clock
     from cheesebox.simple.links import Linker
     from cheesebox.simple.model import ProjectPage
     from cheesebox.simple.names import ProjectName
-    from cheesebox.simple.paths import FilePath
 
 log = logging.getLogger(__name__)
 
-_PAGES_UP = "../../"
+_PAGES_DEPTH = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,40 +42,92 @@ class IndexOptions:
     rewrite_provenance: bool = False
     pages: Policy = field(default_factory=Policy)
     lists: Policy = field(default_factory=Policy)
+    mirrors: tuple[str, ...] = ()
+    """Roots of further mirrors, asked when ``upstream`` fails."""
+    missing_on_403: bool = False
+    below: str = ""
+    """What comes between the mount and the paths of this index, such as ``sources/pypi/``."""
+
+    @property
+    def upstreams(self) -> tuple[str, ...]:
+        """All mirrors, in the order in which they are asked."""
+        return (self.upstream, *self.mirrors)
 
 
 class Index:
     """Maps between upstream URLs, paths below the mount and storage keys."""
 
-    def __init__(self, options: IndexOptions, catalogue: Catalogue) -> None:
+    def __init__(self, options: IndexOptions, catalogue: Catalogue, clock: Clock = time.time) -> None:
         self.options = options
         self.name = options.name
         self._catalogue = catalogue
-        self._root = _site_root(options.upstream)
-        self._file_base = self._recall_file_base()
+        self._roots = tuple(map(_site_root, options.upstreams))
+        self._root = self._roots[0]
+        self._file_bases = [self._recall_file_base(upstream) for upstream in options.upstreams]
+        self._file_base = _joined(self._file_bases)
+        # The hosts of pages and files fare apart from each other, even where they are the same.
+        self._page_mirrors = Mirrors(len(self._roots), options.pages, clock)
+        self._file_mirrors = Mirrors(len(self._roots), options.pages, clock)
 
-    def _recall_file_base(self) -> FileBase | None:
-        if self.options.upstream_files:
-            return FileBase(self.options.upstream_files)
-        known = self._catalogue.fact(self._fact_name())
-        return FileBase(known) if known else None
+    def _recall_file_base(self, upstream: str) -> str | None:
+        if self.options.upstream_files and upstream == self.options.upstream:
+            return self.options.upstream_files
+        return self._catalogue.fact(self._fact_name(upstream))
 
-    def _fact_name(self) -> str:
-        return f"file-base {self.name} {self.options.upstream}"
+    def _fact_name(self, upstream: str) -> str:
+        return f"file-base {self.name} {upstream}"
 
     @property
     def file_base(self) -> FileBase | None:
         """Where ``packages/`` leads; None until a page has told."""
         return self._file_base
 
-    def learn(self, page: ProjectPage) -> None:
-        """Take the file base from the first page that tells it, and keep it over restarts. Blocks."""
-        if self._file_base is None and (base := links.learn_file_base(page)) is not None:
-            self._file_base = base
+    def learn(self, page: ProjectPage, origin: str) -> None:
+        """Take the file base from the first page of a mirror that tells it, and keep it. Blocks.
+
+        ``origin`` is the URL that was asked for the page.
+        """
+        upstreams = self.options.upstreams
+        number = _position(upstreams, origin)
+        if number is None:
+            return
+        if self._file_bases[number] is None and (base := links.learn_file_base(page)) is not None:
+            self._file_bases[number] = base.url
+            self._file_base = _joined(self._file_bases)
             try:
-                self._catalogue.remember(self._fact_name(), base.url)
+                self._catalogue.remember(self._fact_name(upstreams[number]), base.url)
             except StoreError as error:
                 log.error("the file base of %s is not written down: %s", self.name, error)
+
+    def mirrored_page(self, path: str) -> Mirrored | None:
+        """Give the URLs of a page below the roots of all mirrors, None when there is one only."""
+        return self._mirrored([upstream + path for upstream in self.options.upstreams], self._page_mirrors)
+
+    def mirrored_site(self, path: str) -> Mirrored | None:
+        """Give the URLs of another endpoint at all mirrors."""
+        return self._mirrored([root + quote(path) for root in self._roots], self._page_mirrors)
+
+    def mirrored_file(self, path: FilePath) -> Mirrored | None:
+        """Give the URLs of a ``packages/`` path at all mirrors.
+
+        For what is verified by a digest only: the base of a mirror whose pages have not been seen yet
+        is a guess.
+        """
+        if not path.startswith("packages/"):
+            return None
+        below = quote_path(FilePath(path.removeprefix("packages/")))
+        both = zip(self._file_bases, self._roots, strict=True)
+        urls = [(base or f"{root}packages/") + below for base, root in both]
+        return self._mirrored(urls, self._file_mirrors)
+
+    @staticmethod
+    def _mirrored(urls: list[str], mirrors: Mirrors) -> Mirrored | None:
+        return Mirrored(tuple(urls), mirrors) if len(urls) > 1 else None
+
+    @property
+    def missing(self) -> frozenset[int]:
+        """Statuses by which this upstream says that there is no such page."""
+        return GONE | {403} if self.options.missing_on_403 else GONE
 
     def key(self, path: str) -> Key:
         """Give the storage key of a path below the mount."""
@@ -98,14 +152,12 @@ class Index:
     def page_links(self) -> Linker:
         """Build the links of a project page."""
         if self.options.public_url:
-            return links.absolute_links(self._file_base, self.options.public_url)
-        return links.relative_links(self._file_base, _PAGES_UP)
+            return links.absolute_links(self._file_base, self._prefix(0))
+        return links.relative_links(self._file_base, self._prefix(_PAGES_DEPTH))
 
     def url_rewriter(self, depth: int) -> Callable[[str], str]:
         """Rewrite single file URLs in a document ``depth`` segments below the mount."""
-        prefix = self.options.public_url or "../" * depth
-        if not prefix.endswith("/"):
-            prefix += "/"
+        prefix = self._prefix(depth)
 
         def rewrite(url: str) -> str:
             path = self.local_path(url)
@@ -113,13 +165,30 @@ class Index:
 
         return rewrite
 
+    def _prefix(self, depth: int) -> str:
+        """Give what leads from a document ``depth`` segments below the mount to the index's paths."""
+        public = self.options.public_url
+        return (f"{public.rstrip('/')}/" if public else "../" * depth) + self.options.below
+
     def provenance_rewriter(self) -> Callable[[str], str] | None:
         """Rewrite provenance links to this mount: only where links are absolute and secure (PEP 740)."""
         public = self.options.public_url
         if not self.options.rewrite_provenance or not public or not public.startswith("https://"):
             return None
-        ours, theirs = f"{public.rstrip('/')}/integrity/", f"{self._root}integrity/"
+        ours, theirs = f"{self._prefix(0)}integrity/", f"{self._root}integrity/"
         return lambda url: ours + url.removeprefix(theirs) if url.startswith(theirs) else url
+
+
+def _position(upstreams: Sequence[str], origin: str) -> int | None:
+    """Tell which mirror a URL belongs to."""
+    if len(upstreams) == 1:
+        return 0
+    return next((number for number, root in enumerate(upstreams) if origin.startswith(root)), None)
+
+
+def _joined(bases: Sequence[str | None]) -> FileBase | None:
+    known = [base for base in bases if base]
+    return FileBase(known[0], tuple(known[1:])) if known else None
 
 
 def _site_root(upstream: str) -> str:

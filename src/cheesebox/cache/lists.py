@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cheesebox.cache import envelope
-from cheesebox.cache.documents import Document
+from cheesebox.cache.documents import GONE, Document
 from cheesebox.cache.files import StoredFile
 from cheesebox.cache.flights import Flights
 from cheesebox.cache.pages import UPSTREAM_ACCEPT
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
+_NO_LIST = GONE | {403, 405}
+"""Indexes that have pages but no list answer so: it is not their trouble, there is no list."""
 _LEADING = b"\xef\xbb\xbf \t\r\n"
 _ROOM_FACTOR = 2
 """Room for a representation, as a multiple of the list's own size: HTML from JSON is the largest."""
@@ -112,6 +114,8 @@ class Lists:
             self._index.options.lists,
             _looks_like_a_list,
             is_bulk=True,
+            mirrored=self._index.mirrored_page(""),
+            missing=_NO_LIST,
         )
 
     async def _rendering(self, copy: StoredCopy, form: Format, coding: Coding) -> Entry:

@@ -19,6 +19,7 @@ from cheesebox.simple.paths import FilePath, blake2_of, filename_of, wheel_of
 
 if TYPE_CHECKING:
     from cheesebox.cache.index import Index
+    from cheesebox.cache.mirrors import Mirrored
     from cheesebox.cache.pages import Pages
     from cheesebox.simple.model import DistributionFile, ProjectPage
     from cheesebox.simple.names import ProjectName
@@ -35,6 +36,8 @@ class Origin:
     url: str
     digest: Digest | None
     size: int | None = None
+    mirrored: Mirrored | None = None
+    """The same file at each mirror of its index, when it has more than one."""
 
 
 class LinkTable:
@@ -133,4 +136,6 @@ class Origins:
     def _origin(
         self, path: FilePath, kind: Kind, url: str, digest: Digest | None, size: int | None = None
     ) -> Origin:
-        return Origin(self._index.key(path), kind, url, digest, size)
+        # Bytes of another mirror are taken only where a digest tells whether they are the right ones.
+        mirrored = self._index.mirrored_file(path) if digest is not None else None
+        return Origin(self._index.key(path), kind, url, digest, size, mirrored)

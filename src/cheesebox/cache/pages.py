@@ -105,7 +105,7 @@ class Pages:
 
     def _page_document(self, project: ProjectName) -> Document:
         def check(body: bytes, content_type: str, url: str) -> None:
-            self._index.learn(read_project_page(body, content_type, url, project))
+            self._index.learn(read_project_page(body, content_type, url, project), url)
 
         return Document(
             self._index.key(f"simple/{project}.page"),
@@ -114,6 +114,8 @@ class Pages:
             UPSTREAM_ACCEPT,
             self._index.options.pages,
             check,
+            mirrored=self._index.mirrored_page(f"{project}/"),
+            missing=self._index.missing,
         )
 
     def _document(
@@ -126,11 +128,13 @@ class Pages:
             accept,
             self._index.options.pages,
             check,
+            mirrored=self._index.mirrored_site(path),
+            missing=self._index.missing,
         )
 
     def _read(self, copy: StoredCopy, project: ProjectName) -> ProjectPage:
         page = read_project_page(copy.body, copy.entry.content_type, copy.entry.location, project)
-        self._index.learn(page)  # a stored page outlives a catalogue that was lost
+        self._index.learn(page, copy.entry.origin)  # a stored page outlives a catalogue that was lost
         return page
 
     def _render_json(self, page: ProjectPage) -> bytes:

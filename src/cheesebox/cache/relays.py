@@ -17,6 +17,7 @@ from cheesebox.cache import digests
 from cheesebox.cache.downloads import FileHead, head_of
 from cheesebox.cache.flights import Flights
 from cheesebox.cache.growing import WITHHELD
+from cheesebox.cache.mirrors import Turns
 from cheesebox.cache.transfer import is_lasting, length_of, request_headers, understand
 from cheesebox.errors import DigestMismatch, NotFound, UpstreamBroken, UpstreamError
 
@@ -76,15 +77,20 @@ class Relays:
         return head
 
     async def _ask_head(self, origin: Origin) -> FileHead:
-        async with self._upstream.request("HEAD", origin.url, {"Accept-Encoding": "identity"}) as answer:
+        if origin.mirrored is None:
+            return await self._ask_head_at(origin.url, origin)
+        return await origin.mirrored.ask(lambda url: self._ask_head_at(url, origin))
+
+    async def _ask_head_at(self, url: str, origin: Origin) -> FileHead:
+        async with self._upstream.request("HEAD", url, {"Accept-Encoding": "identity"}) as answer:
             length = length_of(answer.headers)
             if answer.status == _OK and length is not None:
                 return self._head(origin, length, answer.headers)
             if answer.status in _GONE:
-                raise NotFound(f"{origin.url}: not found")
+                raise NotFound(f"{url}: not found")
         # Some file hosts answer HEAD with 403 or 405: a request for one byte tells the same.
-        async with self._upstream.request("GET", origin.url, request_headers(0, 1)) as answer:
-            begin = understand(answer.status, answer.headers, origin.url, 0, None)
+        async with self._upstream.request("GET", url, request_headers(0, 1)) as answer:
+            begin = understand(answer.status, answer.headers, url, 0, None)
             return self._head(origin, begin.total, answer.headers)
 
     @staticmethod
@@ -117,27 +123,32 @@ class Relays:
 
     async def _pieces(self, origin: Origin, wanted: Slice) -> AsyncGenerator[bytes]:
         position, failures, reached = wanted.start, 0, wanted.start
+        turns = Turns(origin.mirrored or origin.url)
         while wanted.stop is None or position < wanted.stop:
             try:
-                async for chunk in self._transfer(origin, Slice(position, wanted.stop, wanted.size)):
+                async for chunk in self._transfer(turns.url, Slice(position, wanted.stop, wanted.size)):
                     position += len(chunk)
                     yield chunk
                 if wanted.stop is None:
                     return
                 if position < wanted.stop:
-                    raise UpstreamBroken(f"{origin.url}: ended at {position} of {wanted.stop} bytes")
-            except UpstreamError as error:
+                    raise UpstreamBroken(f"{turns.url}: ended at {position} of {wanted.stop} bytes")
+            except (NotFound, UpstreamError) as error:
+                if turns.move_on(error):
+                    continue
+                if isinstance(error, NotFound):
+                    raise
                 failures = 1 if position > reached else failures + 1
                 reached = position
                 if is_lasting(error) or failures > self._persistence.retries:
                     raise
                 await asyncio.sleep(self._persistence.pause(failures))
 
-    async def _transfer(self, origin: Origin, wanted: Slice) -> AsyncGenerator[bytes]:
+    async def _transfer(self, url: str, wanted: Slice) -> AsyncGenerator[bytes]:
         stop = None if wanted.stop == wanted.size else wanted.stop
         headers = request_headers(wanted.start, stop)
-        async with self._upstream.request("GET", origin.url, headers) as answer:
-            begin = understand(answer.status, answer.headers, origin.url, wanted.start, wanted.size)
+        async with self._upstream.request("GET", url, headers) as answer:
+            begin = understand(answer.status, answer.headers, url, wanted.start, wanted.size)
             skip, left = begin.skip, None if wanted.stop is None else wanted.stop - wanted.start
             async for chunk in answer.chunks():
                 piece = chunk[skip:]

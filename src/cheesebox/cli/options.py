@@ -20,11 +20,14 @@ _METAVARS = {
     Unit.TEXT: "TEXT",
     Unit.URL: "URL",
     Unit.PATH: "PATH",
+    Unit.URLS: "URLS",
+    Unit.NAMES: "NAMES",
 }
 _SOURCES = """\
 Each setting is also a key of the TOML file (max_size = "50GB") and an environment variable
 (CHEESEBOX_MAX_SIZE=50GB). The command line wins over the environment, the environment over the file.
-A SIZE is 256KB, 1.5GiB or a number of bytes, a TIME is 500ms, 1h30m, 30d or a number of seconds."""
+A SIZE is 256KB, 1.5GiB or a number of bytes, a TIME is 500ms, 1h30m, 30d or a number of seconds.
+Several indexes are [[index]] tables of the file; passwords and tokens are no options."""
 
 
 class SettingOption(click.Option):
@@ -55,7 +58,8 @@ class SettingsCommand(click.Command):
         config = click.Option(
             ["--config"], type=click.Path(path_type=Path), metavar="FILE", help="TOML file of settings."
         )
-        own: list[click.Parameter] = [config, *map(SettingOption, describe())]
+        options = [setting for setting in describe() if not setting.is_secret]
+        own: list[click.Parameter] = [config, *map(SettingOption, options)]
         params = [*own, *attributes.pop("params", [])]
         super().__init__(name, callback=callback, params=params, **attributes)
 

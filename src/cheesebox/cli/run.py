@@ -61,7 +61,7 @@ async def _beside_server(app: App, settings: Settings, command: Sequence[str]) -
 
 
 def _simple_url(root: str, settings: Settings) -> str:
-    return f"{root}{settings.index.mount}/simple/"
+    return f"{root}{settings.front.mount}/simple/"
 
 
 async def _command(command: Sequence[str], environ: Mapping[str, str]) -> int:

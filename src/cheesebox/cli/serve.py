@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from cheesebox.app import App
     from cheesebox.ports import Totals
+    from cheesebox.settings import IndexSettings
 
 
 def server_options(settings: Settings, app: App) -> ServerOptions:
@@ -35,12 +36,17 @@ def server_options(settings: Settings, app: App) -> ServerOptions:
 
 def ready_line(settings: Settings, root: str, totals: Totals) -> str:
     """Say what is served where. The address comes first: whoever looks for a URL finds that one."""
-    index = settings.index
+    served = ", ".join(_served(index, root) for index in settings.indexes if index.mount)
     size = f"{human_size(totals.size)} of {human_size(settings.max_size)}"
     return (
-        f"cheesebox {__version__} at {root}{index.mount}/simple/ serves {redacted(index.upstream)}"
-        f"  (cache: {settings.cache_dir}, {totals.entries} files, {size})"
+        f"cheesebox {__version__} at {served}  (cache: {settings.cache_dir}, {totals.entries} files, {size})"
     )
+
+
+def _served(index: IndexSettings, root: str) -> str:
+    upstreams = index.upstreams or (index.upstream,)
+    what = index.sources or (index.path and (str(index.path),)) or map(redacted, upstreams)
+    return f"{root}{index.mount}/simple/ serves {' '.join(what)}"
 
 
 def _serve(config: Path | None, **options: Any) -> int:
@@ -53,7 +59,7 @@ def _serve(config: Path | None, **options: Any) -> int:
     def announce() -> None:
         print(ready_line(settings, root, app.totals()), flush=True)
         if sys.stdout.isatty():
-            print(f"pip install --index-url {root}{settings.index.mount}/simple/ PACKAGE", flush=True)
+            print(f"pip install --index-url {root}{settings.front.mount}/simple/ PACKAGE", flush=True)
 
     serve(app, sock, server_options(settings, app), announce)
     return 0

@@ -31,9 +31,19 @@ _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 
 @dataclass(frozen=True, slots=True)
 class FileBase:
-    """The URL that upstream's own file URLs start with, such as ``https://files.example/packages/``."""
+    """The URL that upstream's own file URLs start with, such as ``https://files.example/packages/``.
+
+    ``mirrors`` are those of the index's other mirrors: the same paths lie below each.
+    """
 
     url: str
+    mirrors: tuple[str, ...] = ()
+
+    def start_of(self, url: str) -> str:
+        """Give the base that a URL starts with, empty for a URL that lies elsewhere."""
+        if url.startswith(self.url):
+            return self.url
+        return next((start for start in self.mirrors if url.startswith(start)), "")
 
 
 def learn_file_base(page: ProjectPage) -> FileBase | None:
@@ -55,8 +65,8 @@ def local_path(url: str, base: FileBase | None) -> FilePath | None:
     if address is None:
         return None
     plain = f"{address.scheme}://{address.netloc}{address.path}"
-    if base is not None and plain.startswith(base.url):
-        raw = _PACKAGES + plain[len(base.url) :]
+    if base is not None and (start := base.start_of(plain)):
+        raw = _PACKAGES + plain[len(start) :]
     else:
         raw = f"files/{quote(address.netloc)}/{address.path}"
     try:
