@@ -9,41 +9,30 @@ import asyncio
 import logging
 import time
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from cheesebox import __version__
 from cheesebox.adapters.disk_store import DiskStore
 from cheesebox.adapters.http_upstream import Connection, HttpUpstream
-from cheesebox.adapters.list_renderer import ProcessListRenderer
 from cheesebox.adapters.sqlite_catalogue import SqliteCatalogue
-from cheesebox.cache.adoption import Adoption
 from cheesebox.cache.blocking import Blocking
-from cheesebox.cache.documents import Documents
-from cheesebox.cache.downloads import Downloads, Persistence
 from cheesebox.cache.eviction import Limits, Room
-from cheesebox.cache.files import Files
 from cheesebox.cache.flights import Tasks
-from cheesebox.cache.freshness import Policy
-from cheesebox.cache.index import Index, IndexOptions
-from cheesebox.cache.lists import Lists
-from cheesebox.cache.origins import Origin, Origins
-from cheesebox.cache.pages import Pages
-from cheesebox.cache.relays import Relays
 from cheesebox.cache.shelf import Shelf
-from cheesebox.errors import CheeseboxError, NotFound, StoreError
-from cheesebox.simple.paths import FilePath
+from cheesebox.errors import CheeseboxError, StoreError
+from cheesebox.indexes import Indexes
 from cheesebox.web.access_log import AccessLog, to_logger
 from cheesebox.web.hot import HotTable
 from cheesebox.web.hot_lane import HotLane
-from cheesebox.web.index_app import IndexApp
 from cheesebox.web.own import OwnEndpoints
 from cheesebox.web.site import Site
 from cheesebox.web.statistics import AnswerCounter, Statistics
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cheesebox.ports import Clock, Key, Totals, Upstream
-    from cheesebox.settings import IndexSettings, Settings
+    from cheesebox.settings import Settings
     from cheesebox.web.access_log import Sink
     from cheesebox.web.http import Receive, Scope, Send
 
@@ -121,7 +110,7 @@ class App:
 
     def _build_site(self, parts: _Parts) -> Site:
         mounted = [index for index in self.settings.indexes if index.mount]
-        mounts = {index.mount: parts.index_app(index, self.settings) for index in mounted}
+        mounts = {index.mount: parts.indexes.app(index) for index in mounted}
         own = OwnEndpoints(lambda: self._site is not None)
         return Site(mounts, own, self._counter, self._access_log, self.hot_lane.table)
 
@@ -159,27 +148,12 @@ def build_app(
 class _Parts:
     """The opened parts of one application."""
 
-    def __init__(self, settings: Settings, shelf: Shelf, upstream: Upstream, tasks: Tasks) -> None:
+    def __init__(
+        self, settings: Settings, shelf: Shelf, upstreams: Callable[[str], Upstream], tasks: Tasks
+    ) -> None:
         self.shelf = shelf
         self._tasks = tasks
-        self._persistence = Persistence(retries=settings.retries, max_file_size=settings.max_file_size)
-        self._documents = Documents(
-            upstream, shelf, tasks, memory=settings.hot_size // 2, max_page_size=settings.max_page_size
-        )
-        self._downloads = Downloads(upstream, shelf, tasks, self._persistence)
-        self._relays = Relays(upstream, tasks, self._persistence, shelf.clock)
-        self._adoption = Adoption(shelf, tasks)
-        self._origins: dict[str, Origins] = {}
-
-    def index_app(self, options: IndexSettings, settings: Settings) -> IndexApp:
-        """Build what answers below the mount of one index."""
-        index = Index(_index_options(options), self.shelf.catalogue, self.shelf.clock)
-        pages = Pages(index, self._documents, self.shelf.blocking)
-        origins = Origins(index, pages)
-        self._origins[index.name] = origins
-        files = Files(index, origins, self._downloads, self._relays, self._adoption, self.shelf)
-        lists = Lists(index, self._documents, self.shelf, ProcessListRenderer(), self._tasks)
-        return IndexApp(pages, lists, files, settings.status_header.lower(), settings.hot_file_max)
+        self.indexes = Indexes(settings, shelf, upstreams, tasks)
 
     def start_housekeeping(self, lane: HotLane) -> None:
         """Begin what goes on beside the answers."""
@@ -207,17 +181,10 @@ class _Parts:
             await asyncio.sleep(_SWEEP_EVERY)
 
     async def _rebuild(self) -> None:
-        kept = await self._adoption.rebuild(self._find_origin)
+        kept = await self.indexes.adoption.rebuild(self.indexes.find_origin)
         if kept:
             log.info("catalogue rebuilt: %d objects found on disk", kept)
         await self.shelf.blocking(self.shelf.catalogue.remember, "rebuilt", "1")
-
-    async def _find_origin(self, key: Key) -> Origin:
-        name, _, path = key.partition("/")
-        origins = self._origins.get(name)
-        if origins is None:
-            raise NotFound(f"no index is called {name}")
-        return await origins.find(FilePath(path))
 
 
 async def _open(
@@ -239,7 +206,8 @@ async def _open(
     tasks = Tasks()
     resources.push_async_callback(tasks.close)
     resources.callback(shelf.close)
-    return _Parts(settings, shelf, upstream, tasks)
+    shared = upstream
+    return _Parts(settings, shelf, lambda _: shared, tasks)
 
 
 def _connection(settings: Settings) -> Connection:
@@ -253,30 +221,4 @@ def _connection(settings: Settings) -> Connection:
         settings.max_connections,
         settings.proxy,
         settings.ca_bundle,
-    )
-
-
-def _index_options(s: IndexSettings) -> IndexOptions:
-    pages = Policy(
-        fresh_for=s.fresh_for,
-        stale_for=s.stale_for,
-        negative_for=s.negative_for,
-        refresh_patience=s.refresh_patience,
-        retry_after=s.retry_after,
-        retry_max=s.retry_max,
-        full_refetch_after=s.full_refetch_after,
-        refresh_min_age=s.refresh_min_age,
-    )
-    lists = replace(pages, fresh_for=s.list_fresh_for)
-    return IndexOptions(
-        s.name,
-        s.mount,
-        s.upstream,
-        s.upstream_files,
-        s.public_url,
-        s.rewrite_provenance,
-        pages,
-        lists,
-        mirrors=s.upstreams[1:],
-        missing_on_403=s.missing_on_403,
     )

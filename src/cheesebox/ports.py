@@ -143,6 +143,10 @@ class ListRenderer(Protocol):
         """
         ...
 
+    async def merge(self, sources: Sequence[int], target: int, form: Format, coding: Coding) -> str:
+        """Do the same with several stored pages that are merged."""
+        ...
+
 
 class Blob(Protocol):
     """An open stored object. Reading goes on to work when it is evicted meanwhile."""

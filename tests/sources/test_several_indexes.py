@@ -181,7 +181,10 @@ def test_the_tables_become_indexes_in_their_order(tmp_path):
         (table("a", sources="['b', 'b']") + table("b", upstream=UPSTREAM), "more than once"),
         (table("a", sources="['b']") + table("b", sources="['a']"), "lead in a circle: "),
         (table("a", sources="['a']"), "lead in a circle: a → a"),
-        (table("a", sources="['b']", pins="{ x = 'c' }") + table("b", upstream=UPSTREAM), "none of its sources"),
+        (
+            table("a", sources="['b']", pins="{ x = 'c' }") + table("b", upstream=UPSTREAM),
+            "none of its sources",
+        ),
         (table("a", sources="['b']", union="['-']") + table("b", upstream=UPSTREAM), "union ("),
         (table("a", upstream=UPSTREAM, password="'x'", token="'y'"), "token: there is password already"),
         (table("a", upstream=UPSTREAM, client_key="'some.toml'"), "client_key"),

@@ -26,6 +26,7 @@ from cheesebox.cache.bodies import read_body
 from cheesebox.cache.flights import Flights
 from cheesebox.cache.freshness import Policy, Refresh, Serve, Verdict
 from cheesebox.cache.memory import WeightedLru
+from cheesebox.cache.sources import Absence
 from cheesebox.cache.transfer import number
 from cheesebox.errors import CheeseboxError, NotFound, StoreError, UpstreamError, UpstreamStatus
 from cheesebox.ports import Entry, Key, Kind
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from cheesebox.cache.flights import Tasks
     from cheesebox.cache.mirrors import Mirrored
     from cheesebox.cache.shelf import Shelf
+    from cheesebox.cache.sources import Held
     from cheesebox.ports import Clock, Upstream, UpstreamAnswer
 
 log = logging.getLogger(__name__)
@@ -123,7 +125,7 @@ class Answered:
     copy: StoredCopy
     verdict: Verdict
     max_age: int
-    lease: Lease
+    lease: Held
     collapsed: bool = False
 
 
@@ -137,13 +139,21 @@ class Documents:
     """Gives documents, fresh where it can, stale where it must."""
 
     def __init__(
-        self, upstream: Upstream, shelf: Shelf, tasks: Tasks, *, memory: int, max_page_size: int
+        self,
+        upstream: Upstream,
+        shelf: Shelf,
+        tasks: Tasks,
+        *,
+        memory: int | WeightedLru[Key, StoredCopy],
+        max_page_size: int,
     ) -> None:
         self._upstream = upstream
         self._shelf = shelf
         self._clock = shelf.clock
         self._flights: Flights[Answered] = Flights(tasks)
-        self._copies: WeightedLru[Key, StoredCopy] = WeightedLru(memory)
+        self._copies: WeightedLru[Key, StoredCopy] = (
+            WeightedLru(memory) if isinstance(memory, int) else memory
+        )
         self._alive: WeakValueDictionary[Key, StoredCopy] = WeakValueDictionary()
         self._max_page_size = max_page_size
         self._absent: OrderedDict[Key, float] = OrderedDict()
@@ -173,6 +183,13 @@ class Documents:
                 return await self._refresh(document, copy, patience)
             case _:
                 return await self._fetch(document, copy)
+
+    def absence(self, document: Document) -> Absence | None:
+        """Give what is remembered of the last 404 for a document, however old."""
+        since = self._absent.get(document.key)
+        if since is None:
+            return None
+        return Absence(since, self._retry_at(document.key), document.policy, self._clock)
 
     def _recall_absence(self, document: Document, *, refresh: bool) -> None:
         absent_since = self._absent.get(document.key)

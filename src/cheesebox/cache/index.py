@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -64,7 +65,6 @@ class Index:
         self._roots = tuple(map(_site_root, options.upstreams))
         self._root = self._roots[0]
         self._file_bases = [self._recall_file_base(upstream) for upstream in options.upstreams]
-        self._file_base = _joined(self._file_bases)
         # The hosts of pages and files fare apart from each other, even where they are the same.
         self._page_mirrors = Mirrors(len(self._roots), options.pages, clock)
         self._file_mirrors = Mirrors(len(self._roots), options.pages, clock)
@@ -80,7 +80,8 @@ class Index:
     @property
     def file_base(self) -> FileBase | None:
         """Where ``packages/`` leads; None until a page has told."""
-        return self._file_base
+        known = [base for base in self._file_bases if base]
+        return FileBase(known[0], tuple(known[1:])) if known else None
 
     def learn(self, page: ProjectPage, origin: str) -> None:
         """Take the file base from the first page of a mirror that tells it, and keep it. Blocks.
@@ -93,7 +94,6 @@ class Index:
             return
         if self._file_bases[number] is None and (base := links.learn_file_base(page)) is not None:
             self._file_bases[number] = base.url
-            self._file_base = _joined(self._file_bases)
             try:
                 self._catalogue.remember(self._fact_name(upstreams[number]), base.url)
             except StoreError as error:
@@ -135,11 +135,11 @@ class Index:
 
     def local_path(self, url: str) -> FilePath | None:
         """Give the path below the mount that stands for an upstream file."""
-        return links.local_path(url, self._file_base)
+        return links.local_path(url, self.file_base)
 
     def upstream_url(self, path: FilePath) -> str | None:
         """Give the upstream URL of a ``packages/`` path; None while the file base is not known."""
-        return links.upstream_url(path, self._file_base)
+        return links.upstream_url(path, self.file_base)
 
     def page_url(self, project: ProjectName) -> str:
         """Give the upstream URL of a project page."""
@@ -152,8 +152,8 @@ class Index:
     def page_links(self) -> Linker:
         """Build the links of a project page."""
         if self.options.public_url:
-            return links.absolute_links(self._file_base, self._prefix(0))
-        return links.relative_links(self._file_base, self._prefix(_PAGES_DEPTH))
+            return links.absolute_links(self.file_base, self._prefix(0))
+        return links.relative_links(self.file_base, self._prefix(_PAGES_DEPTH))
 
     def url_rewriter(self, depth: int) -> Callable[[str], str]:
         """Rewrite single file URLs in a document ``depth`` segments below the mount."""
@@ -165,10 +165,19 @@ class Index:
 
         return rewrite
 
+    @property
+    def links_lead(self) -> str:
+        """Tell apart where links lead to: below which public URL, and below what in its mount."""
+        return f"{self.options.public_url or ''} {self.options.below}"
+
+    def shown(self, mount: str, public_url: str | None, below: str) -> Index:
+        """Give the same index as it is shown below another mount; both learn together."""
+        other = copy.copy(self)
+        other.options = replace(self.options, mount=mount, public_url=public_url, below=below)
+        return other
+
     def _prefix(self, depth: int) -> str:
-        """Give what leads from a document ``depth`` segments below the mount to the index's paths."""
-        public = self.options.public_url
-        return (f"{public.rstrip('/')}/" if public else "../" * depth) + self.options.below
+        return links_prefix(self.options.public_url, self.options.below, depth)
 
     def provenance_rewriter(self) -> Callable[[str], str] | None:
         """Rewrite provenance links to this mount: only where links are absolute and secure (PEP 740)."""
@@ -179,16 +188,16 @@ class Index:
         return lambda url: ours + url.removeprefix(theirs) if url.startswith(theirs) else url
 
 
+def links_prefix(public_url: str | None, below: str, depth: int) -> str:
+    """Give what leads from a document ``depth`` segments below a mount to the paths of an index in it."""
+    return (f"{public_url.rstrip('/')}/" if public_url else "../" * depth) + below
+
+
 def _position(upstreams: Sequence[str], origin: str) -> int | None:
     """Tell which mirror a URL belongs to."""
     if len(upstreams) == 1:
         return 0
     return next((number for number, root in enumerate(upstreams) if origin.startswith(root)), None)
-
-
-def _joined(bases: Sequence[str | None]) -> FileBase | None:
-    known = [base for base in bases if base]
-    return FileBase(known[0], tuple(known[1:])) if known else None
 
 
 def _site_root(upstream: str) -> str:

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cheesebox.cache import envelope
 from cheesebox.cache.documents import GONE, Document
@@ -21,19 +21,22 @@ from cheesebox.cache.pages import UPSTREAM_ACCEPT
 from cheesebox.cache.representations import represent
 from cheesebox.errors import StoreError, UnreadablePage
 from cheesebox.ports import Entry, Key, Kind
+from cheesebox.simple.merging import merge_lists
 from cheesebox.simple.negotiation import Coding, Format
 from cheesebox.simple.reading import read_project_list
 from cheesebox.simple.write_html import write_list_html
 from cheesebox.simple.write_json import write_list_json
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from cheesebox.cache.documents import Answered, Documents, StoredCopy
     from cheesebox.cache.flights import Tasks
     from cheesebox.cache.index import Index
     from cheesebox.cache.representations import Representation
     from cheesebox.cache.shelf import Shelf
     from cheesebox.errors import CheeseboxError
-    from cheesebox.ports import ListRenderer
+    from cheesebox.ports import Blob, ListRenderer
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +56,26 @@ class ListAnswer:
     content_type: str
     coding: Coding
     answered: Answered
+
+
+class Handle(Protocol):
+    """An open file that has a stored page in it."""
+
+    def fileno(self) -> int:
+        """Give its number."""
+        ...
+
+    def close(self) -> None:
+        """Close it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One index's own list of projects; ``digest`` is that of its body. Who opens it closes it."""
+
+    answered: Answered
+    digest: str
+    open: Callable[[], Awaitable[Handle]]
 
 
 class _Lost(StoreError):
@@ -91,6 +114,20 @@ class Lists:
                 log.error("the project list of %s is rendered in memory: %s", self._index.name, error)
                 return await self._in_memory(answered.copy, form, coding), answered
         raise trouble
+
+    async def listing(self, *, refresh: bool = False) -> Listing:
+        """Give the upstream's own list; raises `NotFound` or `UpstreamError`."""
+        answered = await self._documents.get(self._document(), refresh=refresh)
+        entry = answered.copy.entry
+
+        async def open_body() -> Blob:
+            blob = await self._shelf.open(entry)
+            if blob is None:
+                self._documents.drop_from_memory(entry.key)
+                raise StoreError(f"the project list of {self._index.name} was removed meanwhile")
+            return blob
+
+        return Listing(answered, entry.digest, open_body)
 
     async def _open(self, answered: Answered, form: Format, coding: Coding) -> ListAnswer:
         entry = await self._rendering(answered.copy, form, coding)
@@ -177,6 +214,13 @@ class Lists:
         if page is None:
             raise StoreError("the project list cannot be read")
         return page[1]
+
+
+def render_merged_list(pages: Sequence[tuple[Entry, bytes]], form: Format) -> bytes:
+    """Read several lists and write them as one. Pure; takes seconds for a big index."""
+    lists = [read_project_list(body, entry.content_type, entry.location) for entry, body in pages]
+    write = write_list_json if form is Format.JSON else write_list_html
+    return b"".join(write(lists[0] if len(lists) == 1 else merge_lists(lists)))
 
 
 def render_list(body: bytes, content_type: str, url: str, form: Format) -> bytes:

@@ -15,6 +15,7 @@ import msgspec
 from cheesebox.cache.documents import Document
 from cheesebox.cache.origins import LinkTable
 from cheesebox.cache.representations import Representation, represent
+from cheesebox.cache.sources import Found
 from cheesebox.errors import UnreadablePage
 from cheesebox.ports import Kind
 from cheesebox.simple.legacy import rewrite_project_json
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from cheesebox.cache.blocking import Blocking
     from cheesebox.cache.documents import Answered, Documents, StoredCopy
     from cheesebox.cache.index import Index
+    from cheesebox.cache.sources import Absence
     from cheesebox.simple.model import ProjectPage
     from cheesebox.simple.names import ProjectName
 
@@ -65,6 +67,17 @@ class Pages:
         return await self._represent(
             answered, form.content_type, coding, lambda copy: render(self._read(copy, project))
         )
+
+    async def find(self, project: ProjectName, *, refresh: bool = False) -> Found:
+        """Find a project's page, as a merged index wants it; raises `NotFound` or `UpstreamError`."""
+        answered = await self._documents.get(self._page_document(project), refresh=refresh)
+        entry = answered.copy.entry
+        made_of = (entry.key, entry.digest, entry.location, entry.content_type)
+        return Found(answered, made_of, lambda: self._read(answered.copy, project), self._index.page_links)
+
+    def absence(self, project: ProjectName) -> Absence | None:
+        """Give what is remembered of the last 404 for a project."""
+        return self._documents.absence(self._page_document(project))
 
     async def links(self, project: ProjectName, *, refresh: bool = False) -> LinkTable:
         """Give the files that the project's page names."""
@@ -151,9 +164,10 @@ class Pages:
         self, answered: Answered, content_type: str, coding: Coding, render: Callable[[StoredCopy], bytes]
     ) -> PageAnswer:
         copy = answered.copy
+        links = self._index.links_lead  # one body may be shown below several mounts
         plain = await self._once(
             copy,
-            (content_type, Coding.IDENTITY),
+            (links, content_type, Coding.IDENTITY),
             lambda: represent(render(copy), content_type, Coding.IDENTITY),
             lambda made: len(made.body),
         )
@@ -161,7 +175,7 @@ class Pages:
             return PageAnswer(plain, answered)
         coded = await self._once(
             copy,
-            (content_type, coding),
+            (links, content_type, coding),
             lambda: represent(plain.body, content_type, coding),
             lambda made: len(made.body),
         )

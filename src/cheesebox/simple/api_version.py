@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cheesebox.errors import UnreadablePage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 BASE_VERSION = "1.0"
 """What a page speaks that states no version."""
@@ -37,6 +37,11 @@ def html_api_version(version: str) -> str:
     """Give the version that an HTML rendering of the page may state."""
     major, minor = min(_parse(version), _LAST_OF_HTML)
     return f"{major}.{minor}"
+
+
+def lowest_api_version(versions: Sequence[str]) -> str:
+    """Give the version that holds for all of several documents."""
+    return min(versions, key=_parse)
 
 
 def _parse(version: str) -> tuple[int, int]:

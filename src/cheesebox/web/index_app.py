@@ -26,9 +26,13 @@ from cheesebox.web.routes import (
 if TYPE_CHECKING:
     from cheesebox.cache.documents import Answered
     from cheesebox.cache.files import Files, OpenFile
+    from cheesebox.cache.folders import FolderLists
     from cheesebox.cache.lists import Lists
+    from cheesebox.cache.merged_lists import MergedLists
     from cheesebox.cache.pages import PageAnswer, Pages
     from cheesebox.cache.representations import Representation
+    from cheesebox.cache.source_pages import SourcePages
+    from cheesebox.cache.sources import Source
 
 _VARY_PAGE = "Accept, Accept-Encoding"
 _VARY_JSON = "Accept-Encoding"
@@ -39,7 +43,12 @@ class IndexApp:
     """The routes of one index."""
 
     def __init__(
-        self, pages: Pages, lists: Lists, files: Files, status_header: str, hot_file_max: int
+        self,
+        pages: Pages | SourcePages,
+        lists: Lists | FolderLists | MergedLists,
+        files: Files | Source,
+        status_header: str,
+        hot_file_max: int,
     ) -> None:
         self._pages = pages
         self._lists = lists
