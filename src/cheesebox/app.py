@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
 from cheesebox import __version__
+from cheesebox.adapters.credentials import Credentials
 from cheesebox.adapters.disk_store import DiskStore
 from cheesebox.adapters.http_upstream import Connection, HttpUpstream
 from cheesebox.adapters.sqlite_catalogue import SqliteCatalogue
@@ -20,7 +21,7 @@ from cheesebox.cache.eviction import Limits, Room
 from cheesebox.cache.flights import Tasks
 from cheesebox.cache.shelf import Shelf
 from cheesebox.errors import CheeseboxError, StoreError
-from cheesebox.indexes import Indexes
+from cheesebox.indexes import Indexes, credential_sources
 from cheesebox.web.access_log import AccessLog, to_logger
 from cheesebox.web.hot import HotTable
 from cheesebox.web.hot_lane import HotLane
@@ -201,13 +202,28 @@ async def _open(
     limits = Limits(settings.max_size, settings.max_entries, settings.min_free, settings.inactive)
     shelf = Shelf(store, catalogue, Room(limits, store, catalogue, blocking, clock), blocking, clock)
     await blocking(shelf.settle)
-    if upstream is None:
-        upstream = await resources.enter_async_context(HttpUpstream(_connection(settings)))
+    upstreams = await _upstreams(settings, resources, upstream, blocking)
     tasks = Tasks()
     resources.push_async_callback(tasks.close)
     resources.callback(shelf.close)
-    shared = upstream
-    return _Parts(settings, shelf, lambda _: shared, tasks)
+    return _Parts(settings, shelf, upstreams, tasks)
+
+
+async def _upstreams(
+    settings: Settings, resources: AsyncExitStack, given: Upstream | None, blocking: Blocking
+) -> Callable[[str], Upstream]:
+    """Open what asks the upstream of each index; those with credentials have connections of their own."""
+    if given is not None:
+        return lambda _: given
+    connection = _connection(settings)
+    shared = await resources.enter_async_context(HttpUpstream(connection))
+    own: dict[str, Upstream] = {}
+    for index in settings.indexes:
+        sources = credential_sources(index)
+        if not index.sources and index.path is None and sources.has_any:
+            credentials = await blocking(Credentials, sources)
+            own[index.name] = await resources.enter_async_context(HttpUpstream(connection, credentials))
+    return lambda name: own.get(name, shared)
 
 
 def _connection(settings: Settings) -> Connection:

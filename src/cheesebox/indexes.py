@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from cheesebox.adapters.credentials import CredentialSources, without_userinfo
 from cheesebox.adapters.folder_tree import FolderTree
 from cheesebox.adapters.list_renderer import ProcessListRenderer
 from cheesebox.cache.adoption import Adoption
@@ -189,12 +190,29 @@ def index_options(s: IndexSettings) -> IndexOptions:
     return IndexOptions(
         s.name,
         s.mount,
-        s.upstream,
-        s.upstream_files,
+        without_userinfo(s.upstream),
+        s.upstream_files and without_userinfo(s.upstream_files),
         s.public_url,
         s.rewrite_provenance,
         pages,
         lists=replace(pages, fresh_for=s.list_fresh_for),
-        mirrors=s.upstreams[1:],
+        mirrors=tuple(map(without_userinfo, s.upstreams[1:])),
         missing_on_403=s.missing_on_403,
+    )
+
+
+def credential_sources(s: IndexSettings) -> CredentialSources:
+    """Give where the credentials of an upstream's index come from."""
+    return CredentialSources(
+        upstreams=s.upstreams or (s.upstream,),
+        hosts=s.credential_hosts,
+        username=s.username,
+        password=s.password,
+        password_file=s.password_file,
+        token=s.token,
+        token_file=s.token_file,
+        netrc=s.netrc,
+        keyring=s.keyring,
+        client_cert=s.client_cert,
+        client_key=s.client_key,
     )

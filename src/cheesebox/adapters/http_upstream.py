@@ -6,22 +6,30 @@ Bodies come as they are on the wire: a cache must neither decode a file nor hand
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
+from urllib.request import getproxies_environment, proxy_bypass
 
 import aiohttp
 from yarl import URL
 
-from cheesebox.errors import UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
+from cheesebox.errors import SettingsError, UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
     from pathlib import Path
 
+    from cheesebox.adapters.credentials import Credentials
+
+log = logging.getLogger(__name__)
+
 _READ_SIZE = 256 * 1024
 _MAX_REDIRECTS = 10
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_UNAUTHORIZED = 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,8 @@ def _translated(url: str) -> Iterator[None]:
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, OSError) as error:
         raise UpstreamUnreachable(f"{_origin(url)} cut the connection: {error}") from error
     except aiohttp.ClientError as error:
-        raise UpstreamBroken(f"{_origin(url)} sent a broken answer: {error!r}") from error
+        # Not its repr: that has the request's header fields, and so the credentials.
+        raise UpstreamBroken(f"{_origin(url)} sent a broken answer: {type(error).__name__}") from error
 
 
 def _origin(url: str) -> str:
@@ -76,15 +85,26 @@ class HttpAnswer:
 
 
 class HttpUpstream:
-    """Keeps the connections. Use as an async context manager."""
+    """Keeps the connections of one index, or of all that need no credentials.
 
-    def __init__(self, connection: Connection) -> None:
+    Use as an async context manager. Redirects are followed here, one by one, so that each host gets
+    what is meant for it alone.
+    """
+
+    def __init__(self, connection: Connection, credentials: Credentials | None = None) -> None:
         self._connection = connection
+        self._credentials = credentials
+        self._proving: ssl.SSLContext | None = None
+        self._proxies: dict[str, str] = {}
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         c = self._connection
-        context = ssl.create_default_context(cafile=str(c.ca_bundle) if c.ca_bundle else None)
+        context = self._context()
+        if self._credentials is not None:
+            proving = self._context()
+            self._proving = proving if self._credentials.prove_in(proving) else None
+        self._proxies = getproxies_environment() if c.proxy is None else {}
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=c.max_connections, ssl=context, keepalive_timeout=60),
             timeout=aiohttp.ClientTimeout(
@@ -94,10 +114,15 @@ class HttpUpstream:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             read_bufsize=_READ_SIZE,
-            trust_env=c.proxy is None,
+            # Not from the environment: that would send what netrc has to every host that is asked.
+            trust_env=False,
             proxy=c.proxy,
         )
         return self
+
+    def _context(self) -> ssl.SSLContext:
+        bundle = self._connection.ca_bundle
+        return ssl.create_default_context(cafile=str(bundle) if bundle else None)
 
     async def __aexit__(self, *_: object) -> None:
         if self._session is not None:
@@ -107,16 +132,8 @@ class HttpUpstream:
     @asynccontextmanager
     async def request(self, method: str, url: str, headers: Mapping[str, str]) -> AsyncIterator[HttpAnswer]:
         """Send a request, follow its redirects, give the answer whatever its status."""
-        if self._session is None:
-            raise UpstreamUnreachable("the upstream client is not open")
         with _translated(url):
-            response = await self._session.request(
-                method,
-                URL(url, encoded=True),  # as the index wrote it: no re-quoting of "+" or "%2B"
-                headers=headers,
-                max_redirects=_MAX_REDIRECTS,
-                skip_auto_headers=("Accept-Encoding",),
-            )
+            response = await self._follow(method, url, headers)
         try:
             yield HttpAnswer(response)
         finally:
@@ -125,3 +142,70 @@ class HttpUpstream:
                 response.release()
             else:
                 response.close()
+
+    async def _follow(self, method: str, url: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+        target = URL(url, encoded=True)  # as the index wrote it: no re-quoting of "+" or "%2B"
+        for _ in range(_MAX_REDIRECTS):
+            response = await self._send_proving(method, target, headers)
+            location = response.headers.get("Location")
+            if response.status not in _REDIRECTS or not location:
+                return response
+            response.release()
+            target = _resolved(target, location)
+        raise UpstreamBroken(f"{_origin(url)} redirects astray")
+
+    async def _send_proving(
+        self, method: str, target: URL, headers: Mapping[str, str]
+    ) -> aiohttp.ClientResponse:
+        """Send with what proves who asks; once more when that was refused and has changed meanwhile."""
+        response = await self._send(method, target, headers)
+        credentials = self._credentials
+        if credentials is None or not credentials.belongs_to(str(target)):
+            return response
+        if response.status == _UNAUTHORIZED:
+            try:
+                has_changed = await asyncio.to_thread(credentials.reload)
+            except SettingsError as error:
+                log.error("credentials cannot be read again: %s", error)
+                return response
+            if has_changed:
+                response.release()
+                return await self._send(method, target, headers)
+        return response
+
+    async def _send(self, method: str, target: URL, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+        if self._session is None:
+            raise UpstreamUnreachable("the upstream client is not open")
+        secure: ssl.SSLContext | bool = True
+        if self._credentials is not None:
+            authorization = self._credentials.authorization(str(target))
+            if authorization is not None:
+                headers = {**headers, "Authorization": authorization}
+                target = target.with_user(None)
+            if self._proving is not None and self._credentials.belongs_to(str(target)):
+                secure = self._proving
+        return await self._session.request(
+            method,
+            target,
+            headers=headers,
+            allow_redirects=False,
+            skip_auto_headers=("Accept-Encoding",),
+            ssl=secure,
+            proxy=self._proxy_for(target),
+        )
+
+    def _proxy_for(self, target: URL) -> str | None:
+        proxy = self._proxies.get(target.scheme)
+        if proxy is None or proxy_bypass(target.authority):
+            return self._connection.proxy
+        return proxy
+
+
+def _resolved(target: URL, location: str) -> URL:
+    try:
+        found = target.join(URL(location, encoded=True))
+    except ValueError as error:
+        raise UpstreamBroken(f"{_origin(str(target))} redirects astray") from error
+    if found.scheme not in ("http", "https") or not found.host:
+        raise UpstreamBroken(f"{_origin(str(target))} redirects astray")
+    return found
