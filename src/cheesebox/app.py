@@ -132,6 +132,7 @@ class App:
 
     def statistics(self) -> Statistics:
         """Count the answers since the start."""
+        self.hot_lane.settle()
         return self._counter.statistics()
 
     def totals(self) -> Totals:
@@ -230,6 +231,7 @@ async def _open(
     await blocking(store.prepare)
     catalogue = await blocking(SqliteCatalogue, settings.cache_dir / "catalogue.sqlite")
     resources.callback(catalogue.close)
+    resources.callback(blocking.close)  # before the catalogue: calls under way still use it
     limits = Limits(settings.max_size, settings.max_entries, settings.min_free, settings.inactive)
     shelf = Shelf(store, catalogue, Room(limits, store, catalogue, blocking, clock), blocking, clock)
     await blocking(shelf.settle)
@@ -237,6 +239,7 @@ async def _open(
         upstream = await resources.enter_async_context(HttpUpstream(_connection(settings)))
     tasks = Tasks()
     resources.push_async_callback(tasks.close)
+    resources.callback(shelf.close)
     return _Parts(settings, shelf, upstream, tasks)
 
 

@@ -97,6 +97,14 @@ class BodyChanged(UpstreamBroken):
     """A resumed body is not the one that was begun."""
 
 
+class ShuttingDown(CheeseboxError):
+    """The program is being stopped; another one may take over."""
+
+    status = 503
+    title = "Shutting down"
+    retry_after = 1
+
+
 class StoreError(CheeseboxError):
     """The disk or the catalogue cannot take or give an object."""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import mmap
 import os
 import stat
 import threading
@@ -32,6 +33,7 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_OURS = {"lost+found"}  # the root of a file system that was mounted for the cache
 _GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _IOV_MAX = 1024
+_NOT_CACHED = (errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS)
 _NO_WAIT = getattr(os, "RWF_NOWAIT", 0)
 """Linux only; elsewhere the read may block, which a warm page cache makes unlikely."""
 
@@ -43,6 +45,21 @@ def _translated(doing: str) -> Iterator[None]:
     except OSError as error:
         kind = StoreFull if error.errno in _NO_ROOM else StoreError
         raise kind(f"cannot {doing}: {error.strerror or error}") from error
+
+
+def _is_cached(fd: int, offset: int, length: int) -> bool:
+    """Tell whether reading a slice would not wait for the disk.
+
+    Only its ends are asked for: the kernel reads ahead in order, and reading all of it in that way
+    would cost one more copy.
+    """
+    probe = bytearray(1)
+    try:
+        return all(os.preadv(fd, [probe], position, _NO_WAIT) for position in (offset, offset + length - 1))
+    except OSError as error:
+        if error.errno in _NOT_CACHED:
+            return False
+        raise StoreError(f"cannot read from the cache directory: {error.strerror}") from error
 
 
 class PartFile:
@@ -81,6 +98,10 @@ class PartFile:
         self.size = os.fstat(self._fd).st_size
         return self.size
 
+    def read_cached(self, offset: int, length: int) -> bytes | None:
+        """Read what the page cache holds, as it does what was just written."""
+        return self.read(offset, length) if _is_cached(self._fd, offset, length) else None
+
     def truncate(self) -> None:
         """Forget all bytes written."""
         with _translated("truncate a part"):
@@ -111,8 +132,6 @@ class PartFile:
 class FileBlob:
     """An open stored file."""
 
-    _NOT_CACHED = (errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS)
-
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self.size = os.fstat(fd).st_size
@@ -121,22 +140,26 @@ class FileBlob:
         """Give the open file descriptor."""
         return self._fd
 
-    def read_cached(self, offset: int, length: int) -> bytes | None:
-        """Read what the page cache holds; None when the disk (or an old kernel) would block.
+    def measure(self) -> int:
+        """Look at the size again."""
+        return os.fstat(self._fd).st_size
 
-        Only the ends of the slice are asked for without waiting: the kernel reads ahead in order, and
-        a read of the whole in that way would need one more copy.
-        """
-        probe = bytearray(1)
+    def read_cached(self, offset: int, length: int) -> bytes | None:
+        """Read what the page cache holds; None when the disk (or an old kernel) would block."""
+        return self.read(offset, length) if _is_cached(self._fd, offset, length) else None
+
+    def view_cached(self, offset: int, length: int) -> memoryview | None:
+        """Map what the page cache holds: nothing is copied or allocated until it is sent."""
+        if not _is_cached(self._fd, offset, length):
+            return None
+        before = offset % mmap.ALLOCATIONGRANULARITY
         try:
-            for position in (offset, offset + length - 1):
-                if not os.preadv(self._fd, [probe], position, _NO_WAIT):
-                    return None
-        except OSError as error:
-            if error.errno in self._NOT_CACHED:
-                return None
-            raise StoreError(f"cannot read from the cache directory: {error.strerror}") from error
-        return self.read(offset, length)
+            window = mmap.mmap(
+                self._fd, before + length, mmap.MAP_SHARED, mmap.PROT_READ, offset=offset - before
+            )
+        except (OSError, ValueError):  # no address space, or the file is shorter now: read it instead
+            return None
+        return memoryview(window)[before:]
 
     def read(self, offset: int, length: int) -> bytes:
         """Read a slice; short only at the end of the file."""

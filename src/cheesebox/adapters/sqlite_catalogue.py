@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SCHEMA_VERSION = 1
+_CHECKED_SIZE = 32 * 1024 * 1024
+"""A catalogue up to this size (bytes) is read through at every start; a larger one when it is suspect."""
 _BROKEN = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _READY, _ANNOUNCED, _DOOMED = 0, 1, 2
 _COLUMNS = (
@@ -66,14 +68,6 @@ ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, size = excluded.size, dige
 """  # noqa: S608 - the column list is a constant of this module
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StoreError(f"the catalogue cannot be used: {error}") from error
-
-
 class _Unusable(Exception):
     """The file is of another schema or damaged."""
 
@@ -83,6 +77,7 @@ class SqliteCatalogue:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._suspicion = path.with_name(path.name + ".suspect")
         self._lock = threading.Lock()
         self._reader_lock = threading.Lock()
         self._uses: dict[Key, tuple[float, int]] = {}
@@ -91,17 +86,28 @@ class SqliteCatalogue:
         self.removals = 0
         self._writer, self._reader = self._open_or_replace()
 
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Translate errors, and note damage, so that the next start looks at the whole file."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            if _is_damage(error):
+                with suppress(OSError):
+                    self._suspicion.touch()
+            raise StoreError(f"the catalogue cannot be used: {error}") from error
+
     def _open_or_replace(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         """Open the file; one that is broken or of another schema is removed and made anew.
 
         Raises `StoreError` when it cannot be opened for another reason: then nothing is removed.
         """
-        with _translated():
+        with self._translated():
             try:
                 return self._open()
             except _Unusable as error:
                 log.warning("the catalogue is made anew: %s", error)
-            for suffix in ("", "-wal", "-shm"):
+            for suffix in ("", "-wal", "-shm", ".suspect"):
                 with suppress(FileNotFoundError):
                     self._path.with_name(self._path.name + suffix).unlink()
             return self._open()
@@ -119,11 +125,16 @@ class SqliteCatalogue:
                 self.is_new = True
             else:
                 with _telling_damage():
-                    _check(writer, version)
+                    _check(writer, version, whole=self._wants_a_whole_check())
+                self._suspicion.unlink(missing_ok=True)
             return writer, self._connect()
         except BaseException:
             writer.close()
             raise
+
+    def _wants_a_whole_check(self) -> bool:
+        """Tell whether to read the whole file: seconds for a million entries, so not without a reason."""
+        return self._suspicion.exists() or self._path.stat().st_size <= _CHECKED_SIZE
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None, timeout=10)
@@ -134,7 +145,7 @@ class SqliteCatalogue:
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _translated():
+        with self._lock, self._translated():
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
@@ -146,7 +157,7 @@ class SqliteCatalogue:
 
     def get(self, key: Key) -> Entry | None:
         """Look one object up; announced and doomed ones are not there."""
-        with self._reader_lock, _translated():
+        with self._reader_lock, self._translated():
             row = self._reader.execute(
                 f"SELECT {_COLUMNS} FROM entries WHERE key = ? AND state = 0",  # noqa: S608 - constant
                 (key,),
@@ -210,18 +221,18 @@ class SqliteCatalogue:
         return self._select("key > ? AND state = 0 ORDER BY key LIMIT ?", (after or "", limit))
 
     def _select(self, where: str, values: tuple[object, ...]) -> list[Entry]:
-        with self._lock, _translated():
+        with self._lock, self._translated():
             rows = self._writer.execute(f"SELECT {_COLUMNS} FROM entries WHERE {where}", values)  # noqa: S608 - constants
             return [_entry(row) for row in rows]
 
     def totals(self) -> Totals:
         """Give the sums that the triggers keep."""
-        with self._lock, _translated():
+        with self._lock, self._translated():
             return Totals(*self._writer.execute("SELECT size, entries FROM totals").fetchone())
 
     def fact(self, name: str) -> str | None:
         """Give a remembered fact."""
-        with self._lock, _translated():
+        with self._lock, self._translated():
             row = self._writer.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
@@ -258,16 +269,20 @@ def _telling_damage() -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
+        if _is_damage(error):
             raise _Unusable(f"it is damaged: {error}") from error
         raise
 
 
-def _check(connection: sqlite3.Connection, version: int) -> None:
-    """Make sure that the file is whole and of this schema; raises `_Unusable`."""
+def _is_damage(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN
+
+
+def _check(connection: sqlite3.Connection, version: int, *, whole: bool) -> None:
+    """Make sure that the file is of this schema and, if asked, whole; raises `_Unusable`."""
     if version != _SCHEMA_VERSION:
         raise _Unusable(f"its schema has version {version}, not {_SCHEMA_VERSION}")
-    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0] if whole else "ok"
     if found != "ok":
         raise _Unusable(f"it is damaged: {found}")
     connection.execute("SELECT size FROM totals").fetchone()

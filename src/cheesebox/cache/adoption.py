@@ -63,8 +63,7 @@ class Adoption:
             log.warning("removed %s: it has no entry and cannot be verified", origin.key)
             await self._shelf.forget(origin.key)
             return False
-        await self._shelf.blocking(self._catalogue, self._entry(origin, digest, blob.size))
-        return True
+        return await self._shelf.blocking(self._catalogue, self._entry(origin, digest, blob.size))
 
     def _entry(self, origin: Origin, digest: Digest, size: int) -> Entry:
         now = self._shelf.clock()
@@ -80,9 +79,17 @@ class Adoption:
             last_used=now,
         )
 
-    def _catalogue(self, entry: Entry) -> None:
-        self._shelf.catalogue.announce(entry)
-        self._shelf.catalogue.confirm(entry.key)
+    def _catalogue(self, entry: Entry) -> bool:
+        """Write the entry down unless the file went meanwhile: an eviction hides the entry first."""
+        with self._shelf.room.names:
+            blob = self._shelf.store.open(entry.key)
+            if blob is None:
+                return False
+            blob.close()
+            if self._shelf.catalogue.get(entry.key) is None:
+                self._shelf.catalogue.announce(entry)
+                self._shelf.catalogue.confirm(entry.key)
+        return True
 
     async def rebuild(self, find_origin: Callable[[Key], Awaitable[Origin]]) -> int:
         """Walk the store and catalogue all that is right, pages first; gives the count.
@@ -121,5 +128,4 @@ class Adoption:
         if page is None or page[0].key != key:
             self._shelf.store.remove(key)
             return False
-        self._catalogue(page[0])
-        return True
+        return self._catalogue(page[0])

@@ -26,6 +26,7 @@ from cheesebox.errors import (
     BodyChanged,
     CheeseboxError,
     DigestMismatch,
+    ShuttingDown,
     StoreFull,
     UpstreamBroken,
     UpstreamError,
@@ -150,7 +151,7 @@ class Download:
         except CheeseboxError as error:
             self._fail(error)
         except asyncio.CancelledError:
-            self._fail(CheeseboxError("the cache is shutting down"))
+            self._fail(ShuttingDown("the cache is shutting down"))
             raise
         finally:
             if part is not None:
@@ -279,11 +280,18 @@ class Download:
             return digests.of(digests.BLAKE2, got)
         if digests.hex_of(expected) == got:
             return expected
-        other = await self._other_digest() if digests.algorithm_of(expected) == digests.BLAKE2 else None
+        other = await self._digest_by_page() if digests.algorithm_of(expected) == digests.BLAKE2 else None
         if other is not None and await self._shelf.blocking(matches, part, part.size, other):
             return other
         log.error("%s: the digest is %s, not %s", self.origin.url, got, expected)
         raise DigestMismatch(f"{self.origin.url}: the digest is {got}, not {expected}")
+
+    async def _digest_by_page(self) -> Digest | None:
+        try:
+            return await self._other_digest()
+        except CheeseboxError as error:  # the trouble to tell is that of the file, not that of the page
+            log.info("%s: no page to verify it by: %s", self.origin.key, error)
+            return None
 
 
 def matches(body: Part | Blob, size: int, digest: Digest) -> bool:

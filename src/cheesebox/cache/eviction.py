@@ -25,7 +25,7 @@ from cheesebox.cache.blocking import to_the_end
 from cheesebox.errors import StoreFull
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cheesebox.cache.blocking import Blocking
     from cheesebox.ports import Catalogue, Clock, Entry, Key, Store
@@ -139,6 +139,8 @@ class Room:
         self._clock = clock
         self._turn = asyncio.Lock()
         self.names = threading.Lock()
+        self.after_eviction: Callable[[], None] = lambda: None
+        """Called on the event loop: whoever keeps evicted files open must let go of them now."""
         self.open_reservations: set[Reservation] = set()
         self._evicted_entries = 0
         self._evicted_bytes = 0
@@ -185,6 +187,7 @@ class Room:
 
     async def _remove(self, victims: Sequence[Entry]) -> None:
         await to_the_end(self._blocking(self.remove, [entry.key for entry in victims]))
+        self.after_eviction()
         self._evicted_entries += len(victims)
         self._evicted_bytes += sum(entry.size for entry in victims)
 

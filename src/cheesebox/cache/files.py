@@ -43,6 +43,7 @@ NEAR = 1024 * 1024
 is downloaded whole even if only a slice is wanted."""
 
 _READ = 256 * 1024
+_VIEW = 1024 * 1024
 _HASH = 1024 * 1024
 _ABSENT_KEPT = 65536
 
@@ -107,6 +108,7 @@ class StoredFile:
         self.blob: Blob | None = blob
         self._blob = blob
         self._shelf = shelf
+        self._closed = False
 
     async def read_all(self) -> bytes:
         """Give all bytes at once: for files that fit in memory."""
@@ -129,9 +131,24 @@ class StoredFile:
             start += len(chunk)
             yield chunk
 
+    async def views(self, start: int, stop: int | None) -> AsyncGenerator[bytes | memoryview]:
+        """Give the bytes of a slice as views of the page cache, where they are in it."""
+        end = self._blob.size if stop is None else stop
+        while start < end:
+            length = min(_VIEW, end - start)
+            chunk: bytes | memoryview | None = self._blob.view_cached(start, length)
+            if chunk is None:
+                chunk = await self._shelf.blocking(self._blob.read, start, length)
+            if not chunk:
+                raise StoreError("a cached file became shorter while it was read")
+            start += len(chunk)
+            yield chunk
+
     def close(self) -> None:
-        """Give the handle back."""
-        self._blob.close()
+        """Give the handle back; idempotent."""
+        if not self._closed:
+            self._closed = True
+            self._blob.close()
 
 
 class RelayedFile:

@@ -15,7 +15,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from cheesebox.errors import CheeseboxError
+from cheesebox.errors import CheeseboxError, ShuttingDown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -35,7 +35,7 @@ class Tasks:
         """Run the work until it ends or the application does; an unexpected end is logged."""
         if self._closed:
             work.close()
-            raise CheeseboxError("the cache is shutting down")
+            raise ShuttingDown("the cache is shutting down")
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -91,7 +91,7 @@ class Flights(Generic[T]):
     def _land(self, key: str, flight: asyncio.Future[T], task: asyncio.Task[T]) -> None:
         del self._flights[key]
         if task.cancelled():
-            flight.set_exception(CheeseboxError("the cache is shutting down"))
+            flight.set_exception(ShuttingDown("the cache is shutting down"))
         elif (error := task.exception()) is None:
             flight.set_result(task.result())
         elif isinstance(error, CheeseboxError):

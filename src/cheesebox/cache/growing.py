@@ -107,7 +107,10 @@ class GrowingBody:
                 limit = min(limit, stop)
             if limit <= position:
                 return
-            chunk = await self._blocking(self.part.read, position, min(_SLICE, limit - position))
+            length = min(_SLICE, limit - position)
+            chunk = self.part.read_cached(position, length)
+            if chunk is None:
+                chunk = await self._blocking(self.part.read, position, length)
             if not chunk:
                 raise StoreError("a part became shorter while it was read")
             position += len(chunk)

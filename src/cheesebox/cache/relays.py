@@ -65,7 +65,11 @@ class Relays:
         known = self._heads.get(origin.key)
         if known is not None and self._clock() - known[0] < _HEADS_KEPT_FOR:
             return known[1]
-        head = await asyncio.shield(self._flights.join(origin.key, lambda: self._ask_head(origin)))
+        return await asyncio.shield(self._flights.join(origin.key, lambda: self._learn_head(origin)))
+
+    async def _learn_head(self, origin: Origin) -> FileHead:
+        # It is remembered within the flight: who comes when the flight is gone must find it.
+        head = await self._ask_head(origin)
         self._heads[origin.key] = self._clock(), head
         while len(self._heads) > _HEADS_KEPT:
             self._heads.popitem(last=False)

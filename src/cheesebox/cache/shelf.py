@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from cheesebox.cache import envelope
 from cheesebox.cache.blocking import to_the_end
+from cheesebox.cache.handles import Handles
 from cheesebox.errors import StoreError
 from cheesebox.ports import Entry, Key, Kind
 
@@ -39,6 +40,12 @@ class Shelf:
         self.room = room
         self.blocking = blocking
         self.clock = clock
+        self._handles = Handles(catalogue)
+        room.after_eviction = self._handles.clear  # an open file takes room although it has no name
+
+    def close(self) -> None:
+        """Close the handles that were kept."""
+        self._handles.clear()
 
     def entry(self, key: Key) -> Entry | None:
         """Look an object up."""
@@ -50,9 +57,12 @@ class Shelf:
 
     async def open(self, entry: Entry) -> Blob | None:
         """Open an object, or remove what is left of it and give None."""
+        kept = self._handles.find(entry)
+        if kept is not None:
+            return kept
         blob = await self.blocking(self.store.open, entry.key)
         if blob is not None and blob.size == entry.size:
-            return blob
+            return self._handles.keep(entry, blob) if entry.kind in FILES else blob
         found = "gone" if blob is None else f"{blob.size} bytes"
         if blob is not None:
             blob.close()

@@ -1,20 +1,18 @@
 """Writes and hashes what arrives, in batches, off the event loop.
 
-One batch is in a thread while the next one gathers: a trickle is written piece by piece, a flood in
-large writes, and no more than one full batch ever waits in memory.
+Rules of this module:
+1. One batch is in a thread while the next one gathers: a trickle is written piece by piece, a flood
+   in large writes, and no more than one full batch ever waits in memory.
+2. What has gathered is written as soon as the thread is free, not when more arrives: the upstream may
+   pause, and readers want what is there.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
+import asyncio
 from typing import TYPE_CHECKING
 
-from cheesebox.cache.blocking import to_the_end
-from cheesebox.errors import StoreError
-
 if TYPE_CHECKING:
-    import asyncio
-
     from cheesebox.cache.blocking import Blocking
     from cheesebox.cache.digests import Hasher
     from cheesebox.cache.eviction import Reservation
@@ -42,46 +40,54 @@ class BatchWriter:
         self._batch: list[bytes] = []
         self._gathered = 0
         self._writing: asyncio.Future[None] | None = None
+        self._error: BaseException | None = None
 
     async def push(self, chunk: bytes) -> None:
-        """Take a chunk; waits only when the disk is a whole batch behind."""
+        """Take a chunk; waits only when the disk is a whole batch behind. Raises `StoreError`."""
+        self.size += len(chunk)
+        await self._reservation.extend(self.size)
         self._batch.append(chunk)
         self._gathered += len(chunk)
-        self.size += len(chunk)
-        if self._writing is not None and (self._writing.done() or self._gathered >= BATCH):
-            await self._settle()
         if self._writing is None:
-            await self._start()
+            self._submit()
+        while self._writing is not None and self._gathered >= BATCH:
+            await asyncio.wait({self._writing})
+        self._check()
 
     async def drain(self) -> None:
         """Wait until all that was taken is on disk; raises `StoreError` if it is not."""
-        await self._settle()
-        if self._batch:
-            await self._start()
-            await self._settle()
+        while self._writing is not None:
+            await asyncio.wait({self._writing})
+        self._check()
 
     async def abandon(self) -> None:
         """Wait for the write under way, whatever comes of it: nobody writes to the part afterwards."""
-        with suppress(StoreError):
-            await self._settle()
+        self._batch.clear()
+        while self._writing is not None:
+            await asyncio.wait({self._writing})
 
-    async def _start(self) -> None:
-        await self._reservation.extend(self.size)
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _submit(self) -> None:
         batch, self._batch, self._gathered = self._batch, [], 0
         self._writing = self._blocking(self._write, batch)
-        self._writing.add_done_callback(self._advance)
+        self._writing.add_done_callback(self._written)
 
     def _write(self, batch: list[bytes]) -> None:
         self._part.append(batch)
         for chunk in batch:
             self.hasher.update(chunk)
 
-    def _advance(self, done: asyncio.Future[None]) -> None:
-        if not done.cancelled() and done.exception() is None:
-            self._reservation.wrote(self._part.size)
-            self._body.advance(self._part.size)
-
-    async def _settle(self) -> None:
-        writing, self._writing = self._writing, None
-        if writing is not None:
-            await to_the_end(writing)
+    def _written(self, done: asyncio.Future[None]) -> None:
+        self._writing = None
+        if done.cancelled():
+            return
+        self._error = done.exception()
+        if self._error is not None:
+            return
+        self._reservation.wrote(self._part.size)
+        self._body.advance(self._part.size)
+        if self._batch:
+            self._submit()

@@ -3,12 +3,14 @@
 A subclass of uvicorn's httptools protocol. Rules of this module:
 1. A request takes the lane only if nothing about it is unusual: GET or HEAD, HTTP/1.1, keep-alive,
    no body, no range, no ``no-cache``, at most one ``Accept`` and one ``Accept-Encoding``.
-2. Answers keep the order of the requests: while an answer of the application is under way, requests
+2. A request that is the same, byte for byte, as one that took the lane before is not parsed again.
+   It must be all that was read, and the parser must be between two requests.
+3. Answers keep the order of the requests: while an answer of the application is under way, requests
    queue behind it as in uvicorn.
-3. A client that does not read gets no further answers into its buffer: beyond `_BURST` bytes for
+4. A client that does not read gets no further answers into its buffer: beyond `_BURST` bytes for
    one read of pipelined requests, or when the transport asks to pause, the application answers,
    which waits.
-4. Everything else (limits, time-outs, shutdown, bad requests) is uvicorn's.
+5. Everything else (limits, shutdown, bad requests) is uvicorn's.
 """
 
 from __future__ import annotations
@@ -17,61 +19,89 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from cheesebox.web.conditional import matches_none
+from cheesebox.server.asked import Asked, read
+from cheesebox.web.http import VIEWS
 
 if TYPE_CHECKING:
+    import asyncio
+
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-    from cheesebox.web.hot import Negotiated
     from cheesebox.web.hot_lane import HotLane
 
 _BURST = 1024 * 1024
-_METHODS = (b"GET", b"HEAD")
+_LONG = 32 * 1024
 _OK, _NOT_MODIFIED = STATUS_LINE[200], STATUS_LINE[304]
-_USUAL = frozenset({b"host", b"user-agent", b"connection"})
-_UNUSUAL = frozenset(
-    {
-        b"accept",  # a second one
-        b"accept-encoding",
-        b"if-none-match",
-        b"range",
-        b"if-range",
-        b"if-match",
-        b"if-unmodified-since",
-        b"content-length",
-        b"transfer-encoding",
-        b"expect",
-        b"upgrade",
-        b"authorization",
-    }
-)
+_REMEMBERED = 4096
+_LONGEST_REMEMBERED = 2048
+
+
+class SharedState:
+    """What the connections of one server share."""
+
+    def __init__(self, lane: HotLane) -> None:
+        self.lane = lane
+        self.asked: dict[bytes, Asked] = {}
+        self._defaults: list[tuple[bytes, bytes]] = []
+        self._default_lines = b""
+
+    def remember(self, data: bytes, asked: Asked) -> None:
+        """Keep what a request means, under its bytes. Bounded: it starts anew when it is full."""
+        if len(data) <= _LONGEST_REMEMBERED:
+            if len(self.asked) >= _REMEMBERED:
+                self.asked.clear()
+            self.asked[data] = asked
+
+    def default_lines(self, defaults: list[tuple[bytes, bytes]]) -> bytes:
+        """Give the lines that uvicorn puts before ours; it replaces the list each second."""
+        if self._defaults is not defaults:
+            self._defaults = defaults
+            self._default_lines = b"".join(b"%s: %s\r\n" % pair for pair in defaults)
+        return self._default_lines
 
 
 class HotProtocol(HttpToolsProtocol):
     """uvicorn's protocol with the hot lane in front. `with_lane` makes the class that uvicorn gets."""
 
-    lane: HotLane
-    default_lines: tuple[list[tuple[bytes, bytes]], bytes]
+    shared: SharedState
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._data = b""
         self._answered = False
+        self._between_requests = True
         self._burst = 0
         self._peer = "-"
+        self._idle_since = 0.0
+        self._idle_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Note who the client is."""
         super().connection_made(transport)
         self._peer = self.client[0] if self.client else "-"
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        super().connection_lost(exc)
+
     def data_received(self, data: bytes) -> None:
-        """Parse; the keep-alive time begins when the last answer has been written."""
+        """Answer what is known by its bytes, parse the rest."""
         self._burst = 0
-        super().data_received(data)
-        if self._answered and self.timeout_keep_alive_task is None and not self.transport.is_closing():
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+        asked = self.shared.asked.get(data)
+        if asked is not None and self._between_requests and self._is_free() and self._give(asked):
+            self._unset_keepalive_if_required()
+        else:
+            self._data = data if self._between_requests else b""
+            super().data_received(data)
+            self._data = b""
+        if self._answered:
+            self._idle_since = self.loop.time()
+            if self._idle_timer is None and self.timeout_keep_alive_task is None:
+                self._watch_idleness(self.timeout_keep_alive)
+
+    # ── parser callbacks ────────────────────────────────────────────────────────────────────────
 
     def on_message_begin(self) -> None:
         """Begin a request. uvicorn's scope is made only if the application is asked."""
@@ -79,17 +109,21 @@ class HotProtocol(HttpToolsProtocol):
         self.headers = []
         self.expect_100_continue = False
         self._answered = False
+        self._between_requests = False
 
     def on_headers_complete(self) -> None:
         """Answer from the lane, or let the application answer."""
-        if self._answer():
-            self._answered = True
-            self.server_state.total_requests += 1
+        asked = read(self.parser.get_method(), self.url, self.headers)
+        if asked is not None and self._may_answer() and self._give(asked):
+            if _is_one_request(self._data):
+                self.shared.remember(self._data, asked)
             return
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.headers, self.expect_100_continue = url, headers, expects
         self.scope["headers"] = headers
+        if self.scheme == "http":  # TLS would touch what only the kernel may
+            self.scope["extensions"] = {VIEWS: {}}
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -99,81 +133,69 @@ class HotProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End a request."""
+        self._between_requests = True
         if not self._answered:
             super().on_message_complete()
 
-    def _answer(self) -> bool:
-        method = self.parser.get_method()
-        if method not in _METHODS or not self._may_answer():
-            return False
-        asked = _read(self.headers)
-        if asked is None:
-            return False
-        negotiated, if_none_match = asked
-        found = self.lane.find(self.url, negotiated)
-        if found is None:
-            return False
-        ready, remaining = found
-        is_new = if_none_match is None or not _matches(if_none_match, ready.etag)
-        head = ready.head(remaining, full=is_new)
-        body = ready.body if is_new and method == b"GET" else b""
-        self.transport.write(b"".join((_OK if is_new else _NOT_MODIFIED, self._default_lines(), head, body)))
-        self._burst += len(head) + len(body)
-        self.lane.given(ready, 200 if is_new else 304, len(body), method.decode(), self.url, self._peer)
-        return True
+    # ── the lane ────────────────────────────────────────────────────────────────────────────────
 
     def _may_answer(self) -> bool:
+        return self._is_free() and self.parser.get_http_version() == "1.1" and self.parser.should_keep_alive()
+
+    def _is_free(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
         return (
-            not self._is_busy()
+            (cycle is None or cycle.response_complete)
             and not self.flow.write_paused
             and self._burst < _BURST
             and self.limit_concurrency is None
-            and self.parser.get_http_version() == "1.1"
-            and self.parser.should_keep_alive()
             and not self.transport.is_closing()
         )
 
-    def _is_busy(self) -> bool:
-        """Tell whether the application is answering an earlier request of this connection."""
-        cycle: RequestResponseCycle | None = self.cycle
-        return cycle is not None and not cycle.response_complete
+    def _give(self, asked: Asked) -> bool:
+        """Answer, unless the ready answer does not hold any more."""
+        found = self.shared.lane.find(asked.target, asked.negotiated)
+        if found is None:
+            return False
+        ready, remaining = found
+        is_known = asked.if_none_match is not None and asked.is_answered_by(ready.etag)
+        body = b"" if is_known or asked.method == "HEAD" else ready.body
+        head = ready.head(remaining, full=not is_known)
+        defaults = self.shared.default_lines(self.server_state.default_headers)
+        status_line = _NOT_MODIFIED if is_known else _OK
+        if len(body) > _LONG:  # gathered by the kernel: joining would copy it once more
+            self.transport.writelines((b"".join((status_line, defaults, head)), body))
+        else:
+            self.transport.write(b"".join((status_line, defaults, head, body)))
+        self._burst += len(body) + len(head)
+        self._answered = True
+        self.server_state.total_requests += 1
+        status = 304 if is_known else 200
+        self.shared.lane.given(ready, status, len(body), asked.method, asked.path, self._peer)
+        return True
 
-    def _default_lines(self) -> bytes:
-        """Give the lines that uvicorn puts before ours; it replaces the list each second."""
-        defaults = self.server_state.default_headers
-        cached = self.default_lines
-        if cached[0] is not defaults:
-            cached = (defaults, b"".join(b"%s: %s\r\n" % pair for pair in defaults))
-            type(self).default_lines = cached
-        return cached[1]
+    # ── keep-alive ──────────────────────────────────────────────────────────────────────────────
+
+    def _watch_idleness(self, delay: float) -> None:
+        self._idle_timer = self.loop.call_later(delay, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        """End a connection that has been idle; one timer looks, where one a request would cost more."""
+        self._idle_timer = None
+        if not self._answered:
+            return  # the application answered last: uvicorn's own timer runs
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left <= 0:
+            self.timeout_keep_alive_handler()
+        else:
+            self._watch_idleness(left)
 
 
-def _read(headers: list[tuple[bytes, bytes]]) -> tuple[Negotiated, bytes | None] | None:
-    """Give what the lane goes by: Accept and Accept-Encoding, If-None-Match; None if it is unusual."""
-    accept = accept_encoding = if_none_match = None
-    has_date = False
-    for name, value in headers:
-        if name in _USUAL:
-            continue
-        if name == b"accept" and accept is None:
-            accept = value
-        elif name == b"accept-encoding" and accept_encoding is None:
-            accept_encoding = value
-        elif name == b"if-none-match" and if_none_match is None:
-            if_none_match = value
-        elif name == b"if-modified-since":
-            has_date = True
-        elif name in _UNUSUAL or (name == b"cache-control" and b"no-cache" in value.lower()):
-            return None
-    if has_date and if_none_match is None:
-        return None
-    return (accept or b"", accept_encoding or b""), if_none_match
-
-
-def _matches(if_none_match: bytes, etag: bytes) -> bool:
-    return if_none_match == etag or matches_none(if_none_match.decode("latin-1"), etag.decode("latin-1"))
+def _is_one_request(data: bytes) -> bool:
+    """Tell whether these bytes are one whole request head and nothing else."""
+    return data.endswith(b"\r\n\r\n") and data.count(b"\r\n\r\n") == 1 and data[:1] in (b"G", b"H")
 
 
 def with_lane(lane: HotLane) -> type[HotProtocol]:
     """Make the protocol class for one server."""
-    return type("HotProtocol", (HotProtocol,), {"lane": lane, "default_lines": ([], b"")})
+    return type("HotProtocol", (HotProtocol,), {"shared": SharedState(lane)})

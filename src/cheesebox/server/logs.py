@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 import msgspec
 
 from cheesebox.units import human_size
+from cheesebox.web.site import ConnectionCut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,6 +110,11 @@ def _level_colour(level: int) -> str:
     return _YELLOW if level >= logging.WARNING else ""
 
 
+def _is_no_cut(record: logging.LogRecord) -> bool:
+    """Drop the server's traceback of an answer that was cut on purpose: the site has logged it."""
+    return not (record.exc_info and isinstance(record.exc_info[1], ConnectionCut))
+
+
 def _one_line(text: str) -> str:
     """Keep what a client or an upstream sent from forging lines or steering the terminal."""
     if text.isprintable():
@@ -133,7 +139,9 @@ def configure(form: str, level: str, stream: TextIO, environ: Mapping[str, str])
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # uvicorn tells each step of its start and stop; the ready line and silence say the same.
-    logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, root.level))
+    server_log = logging.getLogger("uvicorn.error")
+    server_log.setLevel(max(logging.WARNING, root.level))
+    server_log.filters[:] = [_is_no_cut]
 
     def write(batch: Sequence[Access]) -> None:
         stream.write("".join(f"{lines.answer(access)}\n" for access in batch))

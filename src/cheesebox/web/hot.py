@@ -55,20 +55,12 @@ class Template:
 class ReadyAnswer:
     """One answer, its head encoded anew only when the remaining seconds change.
 
-    ``hits`` counts the uses that are not written down yet.
+    ``hits`` and ``sent`` (bytes) count the uses that are not written down yet.
     """
 
     __slots__ = (
-        "_full",
-        "_not_modified",
-        "_remaining",
-        "_template",
-        "body",
-        "etag",
-        "hits",
-        "key",
-        "kind",
-        "source",
+        *("_full", "_not_modified", "_remaining", "_template"),
+        *("body", "etag", "hits", "key", "kind", "sent", "source"),
     )
 
     def __init__(self, template: Template) -> None:
@@ -79,6 +71,7 @@ class ReadyAnswer:
         self.body = template.body
         self.source = template.source
         self.hits = 0
+        self.sent = 0
         self._remaining = -1
         self._full = b""
         self._not_modified = b""

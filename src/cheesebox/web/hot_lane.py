@@ -47,22 +47,20 @@ class HotLane:
             return None
         return ready, remaining
 
-    def given(
-        self, ready: ReadyAnswer, status: int, size: int, method: str, target: bytes, client: str
-    ) -> None:
+    def given(self, ready: ReadyAnswer, status: int, size: int, method: str, path: str, client: str) -> None:
         """Note that a ready answer was given."""
         if not ready.hits:
             self._used.append(ready)
         ready.hits += 1
-        self._counter.count(ready.kind, _HIT, size)
+        ready.sent += size
         if self._access_log is not None:
-            path = target.decode("latin-1").partition("?")[0]
             self._access_log.write(Access(self._clock(), status, _HIT, 0.0, size, method, path, client))
 
     def settle(self) -> None:
-        """Hand the counted uses to the catalogue, for its order of eviction."""
+        """Hand the counted uses to the statistics, and to the catalogue for its order of eviction."""
         used, self._used = self._used, []
         now = self._clock()
         for ready in used:
+            self._counter.count(ready.kind, _HIT, ready.sent, ready.hits)
             self._touch(ready.key, now, ready.hits)
-            ready.hits = 0
+            ready.hits = ready.sent = 0

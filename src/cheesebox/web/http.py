@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
+
+from cheesebox.cache.files import StoredFile
 
 if TYPE_CHECKING:
     from cheesebox.cache.files import OpenFile
@@ -17,6 +19,9 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+VIEWS = "cheesebox.views"
+"""ASGI extension of ours: bodies may be memoryviews that only system calls may touch."""
+
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -101,8 +106,14 @@ class Response:
     """What the server may answer by itself next time, when this answer can be repeated."""
 
 
-async def send_response(response: Response, method: str, receive: Receive, send: Send) -> None:
-    """Send it, and close what it holds. Raises `ClientGone`, and what reading the body raises."""
+async def send_response(
+    response: Response, method: str, receive: Receive, send: Send, *, takes_views: bool = False
+) -> None:
+    """Send it, and close what it holds.
+
+    ``takes_views``: the server hands bodies to the kernel untouched, so they may be views. Raises
+    `ClientGone`, and what reading the body raises.
+    """
     try:
         head = {
             "type": "http.response.start",
@@ -110,7 +121,7 @@ async def send_response(response: Response, method: str, receive: Receive, send:
             "headers": _encode(response.headers),
         }
         if isinstance(response.body, FileSlice) and method != "HEAD":
-            await _stream(head, response.body, receive, send)
+            await _stream(head, response.body, receive, send, takes_views=takes_views)
         else:
             body = response.body if isinstance(response.body, bytes) and method != "HEAD" else b""
             await send(head)
@@ -124,11 +135,11 @@ def _encode(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
-async def _stream(head: Message, part: FileSlice, receive: Receive, send: Send) -> None:
+async def _stream(head: Message, part: FileSlice, receive: Receive, send: Send, *, takes_views: bool) -> None:
     """Send until the end, or until the client has gone: servers don't tell that by an error."""
     leash = asyncio.timeout(None)
     try:
-        async with leash, aclosing(part.file.stream(part.start, part.stop)) as chunks:
+        async with leash, aclosing(_chunks(part, takes_views=takes_views)) as chunks:
             watch = asyncio.ensure_future(_end_when_gone(receive, leash))
             try:
                 await _send_chunks(head, chunks, send)
@@ -140,13 +151,19 @@ async def _stream(head: Message, part: FileSlice, receive: Receive, send: Send) 
         raise
 
 
+def _chunks(part: FileSlice, *, takes_views: bool) -> AsyncGenerator[bytes | memoryview]:
+    if takes_views and isinstance(part.file, StoredFile):
+        return part.file.views(part.start, part.stop)
+    return part.file.stream(part.start, part.stop)
+
+
 async def _end_when_gone(receive: Receive, leash: asyncio.Timeout) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     leash.reschedule(asyncio.get_running_loop().time())
 
 
-async def _send_chunks(head: Message, chunks: AsyncIterator[bytes], send: Send) -> None:
+async def _send_chunks(head: Message, chunks: AsyncGenerator[bytes | memoryview], send: Send) -> None:
     """Send the head with the first bytes: a failure that comes before them can still be told by a status."""
     begun = False
     async for chunk in chunks:

@@ -82,7 +82,7 @@ def route(path: str) -> Route:
     match head:
         case "simple":
             return _simple(path, rest)
-        case "packages" | "files":
+        case "packages" | "files" if rest:
             return FileRoute(parse_file_path(path))
         case "pypi":
             return _legacy(rest)

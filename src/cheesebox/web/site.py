@@ -11,6 +11,7 @@ from cheesebox.errors import CheeseboxError
 from cheesebox.web import problems
 from cheesebox.web.access_log import Access
 from cheesebox.web.http import (
+    VIEWS,
     ClientGone,
     Receive,
     Request,
@@ -61,9 +62,10 @@ class Site:
         request = request_from(scope)
         sent = Sent(send)
         response = await self._respond(request)
+        takes_views = VIEWS in (scope.get("extensions") or {})
         try:
             try:
-                await send_response(response, request.method, receive, sent)
+                await send_response(response, request.method, receive, sent, takes_views=takes_views)
             except ClientGone:
                 return
             except Exception as error:

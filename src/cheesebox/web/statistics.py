@@ -24,9 +24,9 @@ class AnswerCounter:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._bytes: Counter[tuple[str, str]] = Counter()
 
-    def count(self, kind: str, cache: str, size: int) -> None:
-        """Count one answer."""
-        self._counts[kind, cache] += 1
+    def count(self, kind: str, cache: str, size: int, answers: int = 1) -> None:
+        """Count answers with ``size`` bytes of bodies in all."""
+        self._counts[kind, cache] += answers
         self._bytes[kind, cache] += size
 
     def statistics(self) -> Statistics:

@@ -1,0 +1,73 @@
+"""Which requests the hot lane may answer, and what it goes by. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cheesebox.web.conditional import matches_none
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cheesebox.web.hot import Negotiated
+
+_METHODS = {b"GET": "GET", b"HEAD": "HEAD"}
+_USUAL = frozenset({b"host", b"user-agent", b"connection"})
+_UNUSUAL = frozenset(
+    {
+        b"accept",  # a second one
+        b"accept-encoding",
+        b"if-none-match",
+        b"range",
+        b"if-range",
+        b"if-match",
+        b"if-unmodified-since",
+        b"content-length",
+        b"transfer-encoding",
+        b"expect",
+        b"upgrade",
+        b"authorization",
+    }
+)
+
+
+class Asked(NamedTuple):
+    """A request that the lane may answer."""
+
+    target: bytes
+    negotiated: Negotiated
+    if_none_match: bytes | None
+    method: str
+    path: str
+
+    def is_answered_by(self, etag: bytes) -> bool:
+        """Tell whether the client has the body with this entity tag already (304)."""
+        known = self.if_none_match
+        return known is not None and (
+            known == etag or matches_none(known.decode("latin-1"), etag.decode("latin-1"))
+        )
+
+
+def read(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Asked | None:
+    """Read a request head; None if anything about it is unusual. Header names are in lower case."""
+    if method not in _METHODS:
+        return None
+    accept = accept_encoding = if_none_match = None
+    has_date = False
+    for name, value in headers:
+        if name in _USUAL:
+            continue
+        if name == b"accept" and accept is None:
+            accept = value
+        elif name == b"accept-encoding" and accept_encoding is None:
+            accept_encoding = value
+        elif name == b"if-none-match" and if_none_match is None:
+            if_none_match = value
+        elif name == b"if-modified-since":
+            has_date = True
+        elif name in _UNUSUAL or (name == b"cache-control" and b"no-cache" in value.lower()):
+            return None
+    if has_date and if_none_match is None:
+        return None
+    path = target.decode("latin-1").partition("?")[0]
+    return Asked(target, (accept or b"", accept_encoding or b""), if_none_match, _METHODS[method], path)

@@ -1,0 +1,48 @@
+"""Calls in threads that must not be left half done."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from cheesebox.cache.blocking import Blocking, to_the_end
+
+
+async def test_a_cancelled_caller_goes_on_only_when_its_call_has_ended() -> None:
+    started, released = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+    done: list[str] = []
+
+    def work() -> None:
+        loop.call_soon_threadsafe(started.set)
+        released.wait(20)
+        done.append("work")
+        raise ZeroDivisionError  # seen by nobody, and no reason to complain
+
+    async def call() -> None:
+        try:
+            await to_the_end(blocking(work))
+        finally:
+            done.append("caller")
+
+    blocking = Blocking(1)
+    caller = asyncio.create_task(call())
+    await started.wait()
+    caller.cancel()
+    await asyncio.sleep(0)
+    assert not caller.done()
+    released.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert done == ["work", "caller"]
+    blocking.close()
+
+
+async def test_the_result_and_the_error_of_a_call_come_through() -> None:
+    blocking = Blocking(1)
+    assert await to_the_end(blocking(int, "7")) == 7
+    with pytest.raises(ValueError, match="invalid literal"):
+        await to_the_end(blocking(int, "seven"))
+    blocking.close()
