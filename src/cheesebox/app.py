@@ -10,6 +10,7 @@ import logging
 import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from cheesebox import __version__
@@ -25,14 +26,18 @@ from cheesebox.cache.eviction import Limits, Room
 from cheesebox.cache.files import Files
 from cheesebox.cache.flights import Tasks
 from cheesebox.cache.freshness import Policy
+from cheesebox.cache.guard import Guard
 from cheesebox.cache.index import Index, IndexOptions
 from cheesebox.cache.lists import Lists
 from cheesebox.cache.origins import Origin, Origins
 from cheesebox.cache.pages import Pages
 from cheesebox.cache.relays import Relays
 from cheesebox.cache.shelf import Shelf
-from cheesebox.errors import CheeseboxError, NotFound, StoreError
+from cheesebox.cache.views import Views, utc
+from cheesebox.errors import CheeseboxError, NotFound, SettingsError, StoreError
+from cheesebox.simple.moments import parse_moment
 from cheesebox.simple.paths import FilePath
+from cheesebox.simple.policies import AllowOnly, Deny, MinAge, Undated, View
 from cheesebox.web.access_log import AccessLog, to_logger
 from cheesebox.web.hot import HotTable
 from cheesebox.web.hot_lane import HotLane
@@ -44,6 +49,7 @@ from cheesebox.web.statistics import AnswerCounter, Statistics
 if TYPE_CHECKING:
     from cheesebox.ports import Clock, Key, Totals, Upstream
     from cheesebox.settings import IndexSettings, Settings
+    from cheesebox.simple.policies import Rule
     from cheesebox.web.access_log import Sink
     from cheesebox.web.http import Receive, Scope, Send
 
@@ -175,12 +181,15 @@ class _Parts:
     def index_app(self, options: IndexSettings, settings: Settings) -> IndexApp:
         """Build what answers below the mount of one index."""
         index = Index(_index_options(options), self.shelf.catalogue)
+        views = Views(_plain_view(options, self.shelf.clock()), Undated(options.undated), self.shelf.clock)
         pages = Pages(index, self._documents, self.shelf.blocking)
+        guard = Guard(pages, self._documents, self.shelf.clock)
         origins = Origins(index, pages)
         self._origins[index.name] = origins
         files = Files(index, origins, self._downloads, self._relays, self._adoption, self.shelf)
         lists = Lists(index, self._documents, self.shelf, ProcessListRenderer(), self._tasks)
-        return IndexApp(pages, lists, files, settings.status_header.lower(), settings.hot_file_max)
+        header = settings.status_header.lower()
+        return IndexApp(views, pages, lists, guard, files, header, settings.hot_file_max)
 
     def start_housekeeping(self, lane: HotLane) -> None:
         """Begin what goes on beside the answers."""
@@ -272,3 +281,24 @@ def _index_options(s: IndexSettings) -> IndexOptions:
     return IndexOptions(
         s.name, s.mount, s.upstream, s.upstream_files, s.public_url, s.rewrite_provenance, pages, lists
     )
+
+
+def _plain_view(s: IndexSettings, now: float) -> View:
+    """Put the policies of an index together; raises `SettingsError`."""
+    undated = Undated(s.undated)
+    rules: list[Rule] = []
+    if s.min_age:
+        rules.append(MinAge(timedelta(seconds=s.min_age), s.exempt, undated))
+    if s.deny.entries:
+        rules.append(Deny(s.deny))
+    if s.allow is not None:
+        rules.append(AllowOnly(s.allow))
+    if s.only is not None:
+        rules.append(s.only)
+    view = View(tuple(rules))
+    if s.default_date is None:
+        return view
+    moment = parse_moment(s.default_date)
+    if moment >= utc(now):
+        raise SettingsError(f"default_date = {s.default_date!r}: a moment that has passed is allowed (UTC)")
+    return view.stopped_at(moment, undated)

@@ -45,6 +45,28 @@ class NotFound(CheeseboxError):
     title = "Not Found"
 
 
+class NoSuchMoment(CheeseboxError):
+    """A view of the past was asked for whose moment is unreadable or has not come."""
+
+    status = 404
+    title = "No such moment"
+
+
+class FileWithheld(CheeseboxError):
+    """A policy of the index, or the state of the project, keeps a file from being served.
+
+    403 is the status for what is understood and refused (RFC 9110 §15.5.4), and unlike 404, 410 and
+    451 no cache keeps it by itself. Installers give up on it at once, without a retry.
+    """
+
+    status = 403
+    title = "Withheld by policy"
+
+    def __init__(self, message: str, *, allowed_from: str | None = None) -> None:
+        super().__init__(message)
+        self.allowed_from = allowed_from
+
+
 class UpstreamError(CheeseboxError):
     """The upstream did not give a usable answer."""
 

@@ -19,6 +19,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from cheesebox.errors import SettingsError
+from cheesebox.policy_settings import to_matches, to_moment, to_only
+from cheesebox.simple.matches import Matches
+from cheesebox.simple.policies import Only
 from cheesebox.units import format_duration, format_size, parse_duration, parse_size
 
 if TYPE_CHECKING:
@@ -47,6 +50,9 @@ class Unit(StrEnum):
     URL = "URL"
     PATH = "path"
     FLAG = "flag"
+    MATCHES = "matches"
+    ONLY = "only"
+    MOMENT = "moment"
 
 
 class Group(StrEnum):
@@ -57,6 +63,7 @@ class Group(StrEnum):
     UPSTREAM = "Upstream connection"
     INDEX = "Index"
     FRESHNESS = "Freshness"
+    POLICY = "Policies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,10 @@ class Setting:
                 return "true" if value else "false"
             case Unit.URL if value:
                 return redacted(value)
+            case Unit.MATCHES if value is not None:
+                return " ".join(map(str, value.entries))
+            case Unit.ONLY if value is not None:
+                return str(value.kind.value)
         return "none" if value is None or (self.unit is Unit.SIZE and not value) else str(value)
 
 
@@ -146,6 +157,28 @@ class IndexSettings:
     refresh_min_age: float = _field(
         Unit.DURATION, Group.FRESHNESS, "age from which a client's no-cache asks the upstream", 10.0
     )
+    min_age: float = _field(
+        Unit.DURATION, Group.POLICY, "files younger than this are withheld; 0: none are", 0.0
+    )
+    exempt: Matches = _field(
+        Unit.MATCHES, Group.POLICY, "projects and versions that min_age does not hold for", Matches()
+    )
+    undated: str = _field(
+        Unit.TEXT,
+        Group.POLICY,
+        "files without upload time, where min_age or a date asks for it",
+        "hide",
+        "hide",
+        "keep",
+    )
+    default_date: str | None = _field(
+        Unit.MOMENT, Group.POLICY, "show the index as of this day or time (UTC)", None
+    )
+    allow: Matches | None = _field(
+        Unit.MATCHES, Group.POLICY, "projects and versions to serve, and no others", None
+    )
+    deny: Matches = _field(Unit.MATCHES, Group.POLICY, "projects and versions to withhold", Matches())
+    only: Only | None = _field(Unit.ONLY, Group.POLICY, "kind of files to serve: wheels or sdists", None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -411,6 +444,9 @@ _CONVERTERS: Mapping[Unit, Callable[[Any], Any]] = {
     Unit.URL: _to_url,
     Unit.PATH: _to_path,
     Unit.FLAG: _to_flag,
+    Unit.MATCHES: to_matches,
+    Unit.ONLY: to_only,
+    Unit.MOMENT: to_moment,
 }
 
 _Check = tuple["Callable[[Any], bool]", str]
@@ -429,6 +465,7 @@ _CHECKS: Mapping[str, _Check] = {
     "name": _matches(r"[a-z0-9][a-z0-9-]*", "a name of lower-case letters, digits and hyphens"),
     "cache_dir": (lambda value: value != Path("/"), "allowed: name a directory of its own"),
     "ca_bundle": (Path.is_file, "a file: name a PEM file of certificates"),
+    "allow": (lambda value: value.entries != (), "a list of something: an empty one would allow nothing"),
 } | dict.fromkeys(
     (
         "max_size",

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -91,15 +92,16 @@ class Lease:
     copy: StoredCopy
     policy: Policy
     clock: Clock
+    until: float = math.inf
+    """When what was made of the copy changes, though the copy does not; seconds since the epoch."""
 
     def remaining(self) -> int | None:
         """Whole seconds left, or None when `Documents` must be asked."""
-        copy = self.copy
-        age = self.clock() - copy.entry.validated_at
-        fresh_for = self.policy.fresh_for
-        if copy.superseded or not 0 <= age < fresh_for:
+        copy, now = self.copy, self.clock()
+        left = freshness.lifetime_left(copy.entry.validated_at, now, self.policy)
+        if copy.superseded or left is None or now >= self.until:
             return None
-        return int(min(self.policy.advertised_max, fresh_for - age))
+        return int(min(self.policy.advertised_max, left, self.until - now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,11 @@ class Answered:
     max_age: int
     lease: Lease
     collapsed: bool = False
+
+    def ending(self, until: float) -> Answered:
+        """Give the same answer for something that changes at a time (seconds since the epoch)."""
+        lease = replace(self.lease, until=until)
+        return replace(self, lease=lease, max_age=min(self.max_age, lease.remaining() or 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,8 @@ class Documents:
         self._copies: WeightedLru[Key, StoredCopy] = WeightedLru(memory)
         self._alive: WeakValueDictionary[Key, StoredCopy] = WeakValueDictionary()
         self._max_page_size = max_page_size
+        self.arrivals = 0
+        """How many copies came into memory; who has found none looks again when it has changed."""
         self._absent: OrderedDict[Key, float] = OrderedDict()
         self._troubles: OrderedDict[Key, _Trouble] = OrderedDict()
 
@@ -160,6 +169,14 @@ class Documents:
             case _:
                 return await self._fetch(document, copy)
 
+    async def peek(self, document: Document) -> StoredCopy | None:
+        """Give the copy, whatever its age, without asking anyone."""
+        return await self._find(document)
+
+    def has(self, key: Key) -> bool:
+        """Tell whether there is a copy, in memory or on disk."""
+        return self._living(key) is not None or self._shelf.entry(key) is not None
+
     def _recall_absence(self, document: Document, *, refresh: bool) -> None:
         absent_since = self._absent.get(document.key)
         if absent_since is None:
@@ -170,15 +187,14 @@ class Documents:
 
     def _serve(self, document: Document, copy: StoredCopy, verdict: Verdict) -> Answered:
         self._shelf.touch(document.key)
-        lease = Lease(copy, document.policy, self._clock)
-        return Answered(copy, verdict, lease.remaining() or 0, lease)
+        return self._answer(document, copy, verdict)
 
     async def _fetch(self, document: Document, copy: StoredCopy | None) -> Answered:
         joined = document.key in self._flights
         flight = self._flights.join(document.key, lambda: self._ask(document, copy))
         answered = await asyncio.shield(flight)
         self._shelf.touch(document.key)
-        return replace(answered, collapsed=joined)
+        return self._answer(document, answered.copy, answered.verdict, collapsed=joined)
 
     async def _refresh(self, document: Document, copy: StoredCopy, patience: float) -> Answered:
         joined = document.key in self._flights
@@ -193,7 +209,7 @@ class Documents:
         except CheeseboxError:
             return self._serve(document, copy, Verdict.STALE)
         self._shelf.touch(document.key)
-        return replace(answered, collapsed=joined)
+        return self._answer(document, answered.copy, answered.verdict, collapsed=joined)
 
     def _retry_at(self, key: Key) -> float:
         trouble = self._troubles.get(key)
@@ -232,6 +248,7 @@ class Documents:
         key = copy.entry.key
         self._supersede(key)
         self._alive[key] = copy
+        self.arrivals += 1
         self._copies.put(key, copy, copy.weight)
 
     def _supersede(self, key: Key) -> None:
@@ -243,7 +260,15 @@ class Documents:
     def derive(self, copy: StoredCopy, name: Hashable, value: Any, weight: int) -> None:
         """Keep what was made of a copy's body with it; ``weight`` in bytes."""
         copy.derived[name] = value
-        copy.weight += weight
+        self._weigh(copy, weight)
+
+    def underive(self, copy: StoredCopy, name: Hashable, weight: int) -> None:
+        """Let go of what `derive` kept."""
+        del copy.derived[name]
+        self._weigh(copy, -weight)
+
+    def _weigh(self, copy: StoredCopy, more: int) -> None:
+        copy.weight += more
         self._copies.reweigh(copy.entry.key, copy, copy.weight)
 
     def drop_from_memory(self, key: Key) -> None:
@@ -357,9 +382,12 @@ class Documents:
             return StoredCopy(entry, body)
         return StoredCopy(entry, b"" if document.is_bulk else body)
 
-    def _answer(self, document: Document, copy: StoredCopy, verdict: Verdict) -> Answered:
+    def _answer(
+        self, document: Document, copy: StoredCopy, verdict: Verdict, *, collapsed: bool = False
+    ) -> Answered:
+        """Answer under the policy of who asks: who started the flight may have another one."""
         lease = Lease(copy, document.policy, self._clock)
-        return Answered(copy, verdict, lease.remaining() or 0, lease)
+        return Answered(copy, verdict, lease.remaining() or 0, lease, collapsed)
 
     async def _drop(self, document: Document) -> None:
         self._supersede(document.key)

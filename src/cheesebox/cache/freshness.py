@@ -8,11 +8,13 @@ Rules of this module:
 3. While the upstream is in trouble, it is asked again only when the back-off has passed.
 4. A copy is revalidated with a validator only while its body is young enough: validators of
    content delivery networks have been seen to outlive the content.
+5. A copy that was validated after ``settled_after`` stays fresh: what is asked of it lies in the past.
 """
 
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass
 
 
@@ -41,6 +43,8 @@ class Policy:
     full_refetch_after: float = 86400.0
     refresh_min_age: float = 10.0
     advertised_max: float = 600.0
+    settled_after: float = math.inf
+    """Seconds since the epoch, unlike the others; see rule 5."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +103,22 @@ def decide(
 
 def is_fresh(copy: Copy, now: float, policy: Policy) -> bool:
     """Tell whether the freshness lifetime has not passed. A copy from the future is not fresh."""
-    return 0 <= now - copy.validated_at < policy.fresh_for
+    return lifetime_left(copy.validated_at, now, policy) is not None
+
+
+def lifetime_left(validated_at: float, now: float, policy: Policy) -> float | None:
+    """Seconds for which the copy goes on to be fresh; None when it is not."""
+    age = now - validated_at
+    if age < 0:
+        return None
+    if validated_at > policy.settled_after:
+        return math.inf
+    return policy.fresh_for - age if age < policy.fresh_for else None
 
 
 def is_usable(copy: Copy, now: float, policy: Policy) -> bool:
     """Tell whether the copy may be served at all, fresh or stale."""
-    return now - copy.validated_at < policy.fresh_for + policy.stale_for
+    return is_fresh(copy, now, policy) or now - copy.validated_at < policy.fresh_for + policy.stale_for
 
 
 def remaining(copy: Copy, now: float, policy: Policy) -> int:
@@ -112,9 +126,7 @@ def remaining(copy: Copy, now: float, policy: Policy) -> int:
 
     It is given as ``max-age`` rather than as an ``Age`` field because pip ignores ``Age``.
     """
-    if not is_fresh(copy, now, policy):
-        return 0
-    return int(min(policy.advertised_max, policy.fresh_for - (now - copy.validated_at)))
+    return int(min(policy.advertised_max, lifetime_left(copy.validated_at, now, policy) or 0))
 
 
 def may_revalidate(copy: Copy, now: float, policy: Policy) -> bool:

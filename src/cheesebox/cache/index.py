@@ -95,17 +95,16 @@ class Index:
         """Give the URL of another endpoint of the upstream's site (legacy JSON, provenance)."""
         return f"{self._root}{quote(path)}"
 
-    def page_links(self) -> Linker:
-        """Build the links of a project page."""
+    def page_links(self, below: str = "") -> Linker:
+        """Build the links of a project page; ``below`` is the segment of its view, if it has one."""
         if self.options.public_url:
-            return links.absolute_links(self._file_base, self.options.public_url)
+            return links.absolute_links(self._file_base, _joined(self.options.public_url, below))
         return links.relative_links(self._file_base, _PAGES_UP)
 
-    def url_rewriter(self, depth: int) -> Callable[[str], str]:
-        """Rewrite single file URLs in a document ``depth`` segments below the mount."""
-        prefix = self.options.public_url or "../" * depth
-        if not prefix.endswith("/"):
-            prefix += "/"
+    def url_rewriter(self, depth: int, below: str = "") -> Callable[[str], str]:
+        """Rewrite single file URLs in a document ``depth`` segments below the mount or view."""
+        public = self.options.public_url
+        prefix = f"{_joined(public, below)}/" if public else "../" * depth
 
         def rewrite(url: str) -> str:
             path = self.local_path(url)
@@ -120,6 +119,10 @@ class Index:
             return None
         ours, theirs = f"{public.rstrip('/')}/integrity/", f"{self._root}integrity/"
         return lambda url: ours + url.removeprefix(theirs) if url.startswith(theirs) else url
+
+
+def _joined(public_url: str, below: str) -> str:
+    return f"{public_url.rstrip('/')}/{below}".rstrip("/")
 
 
 def _site_root(upstream: str) -> str:

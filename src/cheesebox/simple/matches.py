@@ -65,6 +65,15 @@ class Matches:
             found[entry.project] = (*found.get(entry.project, ()), entry)
         object.__setattr__(self, "_by_project", found)
 
+    def __hash__(self) -> int:
+        return hash(len(self.entries))  # a view is hashed at each request; equality looks closer
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.entries))
+
     def find(self, project: ProjectName, file: DistributionFile) -> Match | None:
         """Give the first entry that means the file."""
         return next((entry for entry in self._by_project.get(project, ()) if entry.covers(file)), None)
+
+
+NO_MATCHES = Matches()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cheesebox.simple.model import DistributionFile, ProjectPage
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
-_QUARANTINED = "quarantined"
+QUARANTINED = "quarantined"
 _SDISTS = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz", ".tar.Z", ".tar")
 
 
@@ -190,7 +190,7 @@ class View:
         return judgement
 
     def _judge(self, file: DistributionFile, page: ProjectPage, now: datetime) -> Judgement:
-        if page.status == _QUARANTINED:
+        if page.status == QUARANTINED:
             return Withheld(f"{page.name} is quarantined{_because(page.status_reason)}")
         found = (rule.judge(file, page, now) for rule in self.rules)
         reasons = [judgement for judgement in found if isinstance(judgement, Withheld)]
@@ -206,7 +206,7 @@ class View:
 
     def show(self, page: ProjectPage, now: datetime) -> ProjectPage:
         """Give the page without what is withheld; its ``versions`` follow (PEP 700)."""
-        if not self.rules and page.status != _QUARANTINED:
+        if not self.rules and page.status != QUARANTINED:
             return page
         hidden = self.withheld(page, now)
         return _without(page, hidden) if hidden or not page.files else page
@@ -214,7 +214,9 @@ class View:
     def changes(self, page: ProjectPage) -> tuple[datetime, ...]:
         """Give the times, in order, at which files are released: between two of them nothing changes."""
         found = (self._judge(file, page, _BEGINNING) for file in page.files)
-        return tuple(sorted({judged.until for judged in found if isinstance(judged, Withheld) and judged.until}))
+        return tuple(
+            sorted({judged.until for judged in found if isinstance(judged, Withheld) and judged.until})
+        )
 
     def epoch(self, changes: tuple[datetime, ...], now: datetime) -> Epoch:
         """Tell which of the stretches between ``changes`` a time lies in."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cheesebox.cache.files import StoredFile, Want
 from cheesebox.cache.freshness import Verdict
+from cheesebox.cache.guard import ClearedLease
 from cheesebox.cache.lists import ListAnswer
 from cheesebox.errors import CheeseboxError, InvalidName, InvalidPath, NotFound
 from cheesebox.simple.negotiation import negotiate_coding, negotiate_format
@@ -13,22 +14,26 @@ from cheesebox.web import conditional, heads, problems, ranges
 from cheesebox.web.hot import Template
 from cheesebox.web.http import FileSlice, Request, Response
 from cheesebox.web.routes import (
+    DatedRoute,
     FileRoute,
     LegacyRoute,
     ListRoute,
     PageRoute,
     ProvenanceRoute,
     RedirectRoute,
-    Route,
     route,
 )
 
 if TYPE_CHECKING:
     from cheesebox.cache.documents import Answered
     from cheesebox.cache.files import Files, OpenFile
+    from cheesebox.cache.guard import Clearance, Guard
     from cheesebox.cache.lists import Lists
     from cheesebox.cache.pages import PageAnswer, Pages
     from cheesebox.cache.representations import Representation
+    from cheesebox.cache.views import Views
+    from cheesebox.simple.policies import View
+    from cheesebox.web.routes import IndexRoute
 
 _VARY_PAGE = "Accept, Accept-Encoding"
 _VARY_JSON = "Accept-Encoding"
@@ -39,9 +44,18 @@ class IndexApp:
     """The routes of one index."""
 
     def __init__(
-        self, pages: Pages, lists: Lists, files: Files, status_header: str, hot_file_max: int
+        self,
+        views: Views,
+        pages: Pages,
+        lists: Lists,
+        guard: Guard,
+        files: Files,
+        status_header: str,
+        hot_file_max: int,
     ) -> None:
+        self._views = views
         self._pages = pages
+        self._guard = guard
         self._lists = lists
         self._files = files
         self._status_header = status_header
@@ -57,47 +71,53 @@ class IndexApp:
             return problems.not_found()
         if request.method == "OPTIONS":
             return problems.options(request)
+        view = self._views.plain
         try:
-            return await self._dispatch(found, request)
+            if isinstance(found, DatedRoute):
+                view, found = self._views.at(found.moment), found.inner
+            return await self._dispatch(found, view, request)
         except NotFound as error:
             return problems.legacy_not_found() if isinstance(found, LegacyRoute) else problems.problem(error)
         except CheeseboxError as error:
             return problems.problem(error)
 
-    async def _dispatch(self, found: Route, request: Request) -> Response:
+    async def _dispatch(self, found: IndexRoute, view: View, request: Request) -> Response:
         match found:
             case PageRoute():
-                return await self._page(found, request)
+                return await self._page(found, view, request)
             case FileRoute():
-                return await self._file(found, request)
+                return await self._file(found, view, request)
             case ListRoute():
                 return await self._list(request)
             case LegacyRoute():
-                return await self._legacy(found, request)
+                return await self._legacy(found, view, request)
             case ProvenanceRoute():
-                return await self._provenance(found, request)
+                return await self._provenance(found, view, request)
             case RedirectRoute(location):
                 return problems.redirect(location, request.query)
 
     # ── pages ───────────────────────────────────────────────────────────────────────────────────
 
-    async def _page(self, found: PageRoute, request: Request) -> Response:
+    async def _page(self, found: PageRoute, view: View, request: Request) -> Response:
         answer = await self._pages.project(
             found.project,
             negotiate_format(request.header("accept"), request.parameter("format")),
             negotiate_coding(request.header("accept-encoding")),
+            view,
             refresh=request.wants_refresh,
         )
         return self._document(answer, request, _VARY_PAGE, "page")
 
-    async def _legacy(self, found: LegacyRoute, request: Request) -> Response:
+    async def _legacy(self, found: LegacyRoute, view: View, request: Request) -> Response:
+        await self._guard.clear_project(found.project)
         coding = negotiate_coding(request.header("accept-encoding"))
         answer = await self._pages.legacy_json(
-            found.project, found.version, coding, refresh=request.wants_refresh
+            found.project, found.version, coding, view, refresh=request.wants_refresh
         )
         return self._document(answer, request, _VARY_JSON, "json")
 
-    async def _provenance(self, found: ProvenanceRoute, request: Request) -> Response:
+    async def _provenance(self, found: ProvenanceRoute, view: View, request: Request) -> Response:
+        await self._guard.clear_named(found.project, found.filename, view)
         coding = negotiate_coding(request.header("accept-encoding"))
         answer = await self._pages.provenance(
             found.project, found.version, found.filename, coding, refresh=request.wants_refresh
@@ -161,12 +181,13 @@ class IndexApp:
 
     # ── files ───────────────────────────────────────────────────────────────────────────────────
 
-    async def _file(self, found: FileRoute, request: Request) -> Response:
+    async def _file(self, found: FileRoute, view: View, request: Request) -> Response:
+        clearance = await self._guard.clear(found.path, view)
         asked = ranges.parse(request.header("range")) if request.method == "GET" else None
         file = await self._files.open(found.path, _want(request, asked))
         try:
             if isinstance(file, StoredFile) and asked is None and self._fits_memory(file, request):
-                return await self._from_memory(file, request, _kind(found))
+                return await self._from_memory(file, clearance, request, _kind(found))
             return self._opened(file, asked, request, _kind(found))
         except BaseException:
             file.close()
@@ -175,7 +196,9 @@ class IndexApp:
     def _fits_memory(self, file: StoredFile, request: Request) -> bool:
         return request.method == "GET" and file.entry.size <= self._hot_file_max
 
-    async def _from_memory(self, file: StoredFile, request: Request, kind: str) -> Response:
+    async def _from_memory(
+        self, file: StoredFile, clearance: Clearance | None, request: Request, kind: str
+    ) -> Response:
         """Answer with a small file, and tell how the next one can be answered without opening it."""
         response = self._opened(file, None, request, kind)
         if response.status != _OK:
@@ -187,7 +210,8 @@ class IndexApp:
             fields = heads.file_head(head) + self._status(Verdict.HIT)
             return fields + heads.file_body_head(len(body)) if full else fields
 
-        response.ready = Template(file.entry.key, kind, head.etag, body, file.lease(), headers)
+        lease = file.lease() if clearance is None else ClearedLease(file.lease(), clearance)
+        response.ready = Template(file.entry.key, kind, head.etag, body, lease, headers)
         return response
 
     def _opened(self, file: OpenFile, asked: ranges.Asked | None, request: Request, kind: str) -> Response:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SLASHES = re.compile(r"//+")
-_WITH_RELATIVE_LINKS = ("simple/", "pypi/")
+_WITH_RELATIVE_LINKS = ("simple/", "pypi/", "@")
 """Below these lie documents whose links are relative to their one right URL."""
 
 
