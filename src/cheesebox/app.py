@@ -35,6 +35,7 @@ from cheesebox.cache.relays import Relays
 from cheesebox.cache.shelf import Shelf
 from cheesebox.cache.views import Views, utc
 from cheesebox.errors import CheeseboxError, NotFound, SettingsError, StoreError
+from cheesebox.simple.matches import NO_MATCHES
 from cheesebox.simple.moments import parse_moment
 from cheesebox.simple.paths import FilePath
 from cheesebox.simple.policies import AllowOnly, Deny, MinAge, Undated, View
@@ -288,8 +289,8 @@ def _plain_view(s: IndexSettings, now: float) -> View:
     undated = Undated(s.undated)
     rules: list[Rule] = []
     if s.min_age:
-        rules.append(MinAge(timedelta(seconds=s.min_age), s.exempt, undated))
-    if s.deny.entries:
+        rules.append(MinAge(timedelta(seconds=s.min_age), s.exempt or NO_MATCHES, undated))
+    if s.deny is not None:
         rules.append(Deny(s.deny))
     if s.allow is not None:
         rules.append(AllowOnly(s.allow))

@@ -20,12 +20,13 @@ from urllib.parse import urlsplit
 
 from cheesebox.errors import SettingsError
 from cheesebox.policy_settings import to_matches, to_moment, to_only
-from cheesebox.simple.matches import Matches
-from cheesebox.simple.policies import Only
 from cheesebox.units import format_duration, format_size, parse_duration, parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from cheesebox.simple.matches import Matches
+    from cheesebox.simple.policies import Only
 
 PUBLIC_UPSTREAM = "https://pypi.org/simple/"
 PUBLIC_FILES = "https://files.pythonhosted.org/packages/"
@@ -98,10 +99,6 @@ class Setting:
                 return "true" if value else "false"
             case Unit.URL if value:
                 return redacted(value)
-            case Unit.MATCHES if value is not None:
-                return " ".join(map(str, value.entries))
-            case Unit.ONLY if value is not None:
-                return str(value.kind.value)
         return "none" if value is None or (self.unit is Unit.SIZE and not value) else str(value)
 
 
@@ -160,8 +157,8 @@ class IndexSettings:
     min_age: float = _field(
         Unit.DURATION, Group.POLICY, "files younger than this are withheld; 0: none are", 0.0
     )
-    exempt: Matches = _field(
-        Unit.MATCHES, Group.POLICY, "projects and versions that min_age does not hold for", Matches()
+    exempt: Matches | None = _field(  # noqa: RUF009 - it makes a field, not a value
+        Unit.MATCHES, Group.POLICY, "projects and versions that min_age does not hold for", None
     )
     undated: str = _field(
         Unit.TEXT,
@@ -174,11 +171,15 @@ class IndexSettings:
     default_date: str | None = _field(
         Unit.MOMENT, Group.POLICY, "show the index as of this day or time (UTC)", None
     )
-    allow: Matches | None = _field(
+    allow: Matches | None = _field(  # noqa: RUF009 - it makes a field, not a value
         Unit.MATCHES, Group.POLICY, "projects and versions to serve, and no others", None
     )
-    deny: Matches = _field(Unit.MATCHES, Group.POLICY, "projects and versions to withhold", Matches())
-    only: Only | None = _field(Unit.ONLY, Group.POLICY, "kind of files to serve: wheels or sdists", None)
+    deny: Matches | None = _field(  # noqa: RUF009 - it makes a field, not a value
+        Unit.MATCHES, Group.POLICY, "projects and versions to withhold", None
+    )
+    only: Only | None = _field(  # noqa: RUF009 - it makes a field, not a value
+        Unit.ONLY, Group.POLICY, "kind of files to serve: wheels or sdists", None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from cheesebox.errors import FileWithheld, NoSuchMoment
 from cheesebox.simple.moments import parse_moment, show_moment
-from cheesebox.simple.policies import Undated, View
 
 if TYPE_CHECKING:
     from cheesebox.cache.freshness import Policy
     from cheesebox.ports import Clock
-    from cheesebox.simple.policies import Withheld
+    from cheesebox.simple.policies import Undated, View, Withheld
 
 _LAG = 3600.0
 """Seconds that an upstream's delivery network may lag: a page that came so soon after a moment may

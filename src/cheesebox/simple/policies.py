@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from cheesebox.simple.matches import Matches
+from cheesebox.simple.matches import NO_MATCHES, Matches
 from cheesebox.simple.moments import show_moment
 from cheesebox.simple.names import release_key, release_key_of
 from cheesebox.units import format_duration
@@ -78,7 +78,7 @@ class MinAge:
     """Withholds files younger than ``age``, but for the exempted."""
 
     age: timedelta
-    exempt: Matches = Matches()
+    exempt: Matches = NO_MATCHES
     undated: Undated = Undated.HIDE
 
     def judge(self, file: DistributionFile, page: ProjectPage, now: datetime) -> Judgement:
@@ -150,6 +150,9 @@ class Only:
     kind: Kind
     reason: str = ""
 
+    def __str__(self) -> str:
+        return self.kind.value
+
     def judge(self, file: DistributionFile, page: ProjectPage, now: datetime) -> Judgement:  # noqa: ARG002 - a rule's signature
         """Decide by the file's name."""
         if self.kind.covers(file.filename):
@@ -213,10 +216,8 @@ class View:
 
     def changes(self, page: ProjectPage) -> tuple[datetime, ...]:
         """Give the times, in order, at which files are released: between two of them nothing changes."""
-        found = (self._judge(file, page, _BEGINNING) for file in page.files)
-        return tuple(
-            sorted({judged.until for judged in found if isinstance(judged, Withheld) and judged.until})
-        )
+        judged = (self._judge(file, page, _BEGINNING) for file in page.files)
+        return tuple(sorted({each.until for each in judged if isinstance(each, Withheld) and each.until}))
 
     def epoch(self, changes: tuple[datetime, ...], now: datetime) -> Epoch:
         """Tell which of the stretches between ``changes`` a time lies in."""
