@@ -186,7 +186,8 @@ class _Parts:
         """Begin what goes on beside the answers."""
         self._tasks.start(self._flush_uses(lane), "flush uses")
         self._tasks.start(self._sweep_unused(), "sweep unused")
-        if self.shelf.catalogue.fact("rebuilt") is None:
+        self._adoption.is_over = self.shelf.catalogue.fact("rebuilt") is not None
+        if not self._adoption.is_over:
             self._tasks.start(self._rebuild(), "rebuild catalogue")
 
     async def _flush_uses(self, lane: HotLane) -> None:
@@ -212,6 +213,7 @@ class _Parts:
         if kept:
             log.info("catalogue rebuilt: %d objects found on disk", kept)
         await self.shelf.blocking(self.shelf.catalogue.remember, "rebuilt", "1")
+        self._adoption.is_over = True
 
     async def _find_origin(self, key: Key) -> Origin:
         name, _, path = key.partition("/")

@@ -37,7 +37,7 @@ UPSTREAM_ACCEPT = (
 )
 _JSON = "application/json"
 _PROVENANCE_JSON = "application/vnd.pypi.integrity.v1+json"
-_LINK_WEIGHT = 700  # bytes that one file of a page takes in memory, about: a dict of a dozen strings
+_LINK_WEIGHT = 2500  # bytes that one file of a page takes in memory, about: a dict of a dozen strings
 
 
 @dataclass(frozen=True, slots=True)
