@@ -105,6 +105,7 @@ class App:
         try:
             self._parts = await _open(self.settings, self._resources, self._given_upstream, self._clock)
             self._site = self._build_site(self._parts)
+            self._parts.shelf.room.after_eviction.append(self.hot_lane.table.unmap)
             self._parts.start_housekeeping(self.hot_lane)
         except BaseException:
             await self._resources.aclose()
