@@ -112,6 +112,7 @@ class App:
         try:
             self._parts = await _open(self.settings, self._resources, self._given_upstream, self._clock)
             self._site = self._build_site(self._parts)
+            self._parts.shelf.room.after_eviction.append(self.hot_lane.table.unmap)
             self._parts.start_housekeeping(self.hot_lane)
         except BaseException:
             await self._resources.aclose()
@@ -196,7 +197,8 @@ class _Parts:
         """Begin what goes on beside the answers."""
         self._tasks.start(self._flush_uses(lane), "flush uses")
         self._tasks.start(self._sweep_unused(), "sweep unused")
-        if self.shelf.catalogue.fact("rebuilt") is None:
+        self._adoption.is_over = self.shelf.catalogue.fact("rebuilt") is not None
+        if not self._adoption.is_over:
             self._tasks.start(self._rebuild(), "rebuild catalogue")
 
     async def _flush_uses(self, lane: HotLane) -> None:
@@ -222,6 +224,7 @@ class _Parts:
         if kept:
             log.info("catalogue rebuilt: %d objects found on disk", kept)
         await self.shelf.blocking(self.shelf.catalogue.remember, "rebuilt", "1")
+        self._adoption.is_over = True
 
     async def _find_origin(self, key: Key) -> Origin:
         name, _, path = key.partition("/")

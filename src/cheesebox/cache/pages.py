@@ -45,7 +45,7 @@ UPSTREAM_ACCEPT = (
 )
 _JSON = "application/json"
 _PROVENANCE_JSON = "application/vnd.pypi.integrity.v1+json"
-_LINK_WEIGHT = 700  # bytes that one file of a page takes in memory, about: a dict of a dozen strings
+_LINK_WEIGHT = 2500  # bytes that one file of a page takes in memory, about: a dict of a dozen strings
 _TEXT_WEIGHT = 100  # bytes that a version or a time takes, about
 _MADE_KEPT = 36
 """Representations kept with one copy: views of the past are as many as there are moments."""

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _VARY_PAGE = "Accept, Accept-Encoding"
 _VARY_JSON = "Accept-Encoding"
 _OK = 200
+_LARGEST_MAPPED = 8 * 1024 * 1024
 
 
 class IndexApp:
@@ -186,33 +187,36 @@ class IndexApp:
         asked = ranges.parse(request.header("range")) if request.method == "GET" else None
         file = await self._files.open(found.path, _want(request, asked))
         try:
-            if isinstance(file, StoredFile) and asked is None and self._fits_memory(file, request):
-                return await self._from_memory(file, clearance, request, _kind(found))
-            return self._opened(file, asked, request, _kind(found))
+            response = self._opened(file, asked, request, _kind(found))
+            if isinstance(file, StoredFile) and response.status == _OK and request.method == "GET":
+                await self._make_ready(file, clearance, request, response)
         except BaseException:
             file.close()
             raise
+        return response
 
-    def _fits_memory(self, file: StoredFile, request: Request) -> bool:
-        return request.method == "GET" and file.entry.size <= self._hot_file_max
+    async def _make_ready(
+        self, file: StoredFile, clearance: Clearance | None, request: Request, response: Response
+    ) -> None:
+        """Tell how the next request for a whole file is answered without opening it.
 
-    async def _from_memory(
-        self, file: StoredFile, clearance: Clearance | None, request: Request, kind: str
-    ) -> Response:
-        """Answer with a small file, and tell how the next one can be answered without opening it."""
-        response = self._opened(file, None, request, kind)
-        if response.status != _OK:
-            return response
-        response.body = body = await file.read_all()
-        head = file.head
+        A small file is held in memory; a larger one is mapped, for servers that can send it so.
+        """
+        body: bytes | memoryview | None = None
+        if file.entry.size <= self._hot_file_max:
+            response.body = body = await file.read_all()
+        elif file.entry.size <= _LARGEST_MAPPED and request.takes_views:
+            body = file.map_all()
+        if body is None:
+            return
+        head, length = file.head, len(body)
 
         def headers(_remaining: int, full: bool) -> heads.Headers:  # noqa: FBT001 - a template's signature
             fields = heads.file_head(head) + self._status(Verdict.HIT)
-            return fields + heads.file_body_head(len(body)) if full else fields
+            return fields + heads.file_body_head(length) if full else fields
 
         lease = file.lease() if clearance is None else ClearedLease(file.lease(), clearance)
-        response.ready = Template(file.entry.key, kind, head.etag, body, lease, headers)
-        return response
+        response.ready = Template(file.entry.key, response.kind, head.etag, body, lease, headers)
 
     def _opened(self, file: OpenFile, asked: ranges.Asked | None, request: Request, kind: str) -> Response:
         head = file.head
