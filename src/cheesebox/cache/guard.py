@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from weakref import ref
 
 from cheesebox.cache.views import refusal, utc
-from cheesebox.errors import FileWithheld, UpstreamError
+from cheesebox.errors import FileWithheld, StoreError, UpstreamError
 from cheesebox.simple.model import DistributionFile
 from cheesebox.simple.names import project_of
 from cheesebox.simple.paths import FilePath, filename_of
@@ -55,7 +55,10 @@ class Clearance:
         if self._documents.arrivals == self._arrivals:
             return True
         self._arrivals = self._documents.arrivals
-        return not self._documents.has(self._key)
+        try:
+            return not self._documents.has(self._key)
+        except StoreError:  # the application meets it again, and tells
+            return False
 
 
 class ClearedLease:
