@@ -166,7 +166,7 @@ class Documents:
             return
         patience = document.policy.refresh_min_age if refresh else document.policy.negative_for
         if self._clock() - absent_since < patience:
-            raise NotFound(f"{document.url}: not found (remembered)")
+            raise NotFound(f"{document.url}: not found", remembered=True)
 
     def _serve(self, document: Document, copy: StoredCopy, verdict: Verdict) -> Answered:
         self._shelf.touch(document.key)

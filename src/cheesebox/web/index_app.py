@@ -60,10 +60,21 @@ class IndexApp:
             return problems.options(request)
         try:
             return await self._dispatch(found, request)
-        except NotFound as error:
-            return problems.legacy_not_found() if isinstance(found, LegacyRoute) else problems.problem(error)
         except CheeseboxError as error:
-            return problems.problem(error)
+            return self._failed(error, found)
+
+    def _failed(self, error: CheeseboxError, found: Route) -> Response:
+        if isinstance(error, NotFound) and isinstance(found, LegacyRoute):
+            response = problems.legacy_not_found()
+        else:
+            response = problems.problem(error)
+        verdict = Verdict.HIT if isinstance(error, NotFound) and error.remembered else Verdict.MISS
+        response.cache = verdict.value
+        response.headers += [
+            (self._status_header, verdict.value),
+            ("cache-status", heads.failed_cache_status(verdict, error)),
+        ]
+        return response
 
     async def _dispatch(self, found: Route, request: Request) -> Response:
         match found:
