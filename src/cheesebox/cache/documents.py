@@ -73,6 +73,8 @@ class StoredCopy:
     derived: dict[Hashable, Any] = field(default_factory=dict)
     weight: int = 0
     superseded: bool = False
+    is_foreign: bool = False
+    """Whether it came from another upstream than the one that is set now."""
 
     def __post_init__(self) -> None:
         self.weight = len(self.body)
@@ -81,7 +83,7 @@ class StoredCopy:
     def facts(self) -> freshness.Copy:
         """Give what decisions need."""
         e = self.entry
-        return freshness.Copy(e.validated_at, e.fetched_at, e.serial, bool(e.etag))
+        return freshness.Copy(e.validated_at, e.fetched_at, e.serial, bool(e.etag), self.is_foreign)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class Lease:
         copy = self.copy
         age = self.clock() - copy.entry.validated_at
         fresh_for = self.policy.fresh_for
-        if copy.superseded or not 0 <= age < fresh_for:
+        if copy.superseded or copy.is_foreign or not 0 <= age < fresh_for:
             return None
         return int(min(self.policy.advertised_max, fresh_for - age))
 
@@ -209,8 +211,8 @@ class Documents:
             if copy is None and stored is not None:
                 copy = stored
                 self._remember(copy)
-        if copy is None or copy.entry.origin != document.url:
-            return None
+        if copy is not None:
+            copy.is_foreign = copy.entry.origin != document.url
         return copy
 
     async def _load(self, document: Document) -> StoredCopy | None:
