@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import logging
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,25 @@ pytest_plugins = ["tests.fakes.fixtures"]
 # How long an example takes tells of the machine, not of the law.
 settings.register_profile("cheesebox", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("cheesebox")
+
+
+_HANGS_AFTER = 30.0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a coroutine test in a loop of its own; one that hangs fails."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+
+    async def bounded() -> None:
+        async with asyncio.timeout(_HANGS_AFTER):
+            await pyfuncitem.obj(**arguments)
+
+    asyncio.run(bounded())
+    return True
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,10 @@ index" and 403 for "wrong password"; only 502, 503 and 504 make it retry or stop
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
+
+_CREDENTIALS = re.compile(r"://[^/@\s]+@")
 
 
 class CheeseboxError(Exception):
@@ -16,6 +19,9 @@ class CheeseboxError(Exception):
     title: ClassVar[str] = "Internal error"
     retry_after: ClassVar[int | None] = None
     """Seconds after which a client may try again; None where that would not help."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(_CREDENTIALS.sub("://", message))  # messages reach logs and clients
 
 
 class SettingsError(CheeseboxError):
@@ -39,10 +45,14 @@ class InvalidPath(CheeseboxError):
 
 
 class NotFound(CheeseboxError):
-    """The upstream says that there is no such object (404 or 410)."""
+    """The upstream says, or said a moment ago, that there is no such object (404 or 410)."""
 
     status = 404
     title = "Not Found"
+
+    def __init__(self, message: str, *, remembered: bool = False) -> None:
+        super().__init__(message)
+        self.remembered = remembered
 
 
 class NoSuchMoment(CheeseboxError):

@@ -48,6 +48,7 @@ def problem_of(answer):
     assert (answer.status, answer["content-type"]) == (403, "application/problem+json")
     assert answer["cache-control"] == "no-store"
     assert "retry-after" not in answer.headers
+    assert answer["cache-status"] == "cheesebox; detail=withheld"
     return json.loads(answer.body)
 
 

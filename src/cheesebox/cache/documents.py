@@ -74,6 +74,8 @@ class StoredCopy:
     derived: dict[Hashable, Any] = field(default_factory=dict)
     weight: int = 0
     superseded: bool = False
+    is_foreign: bool = False
+    """Whether it came from another upstream than the one that is set now."""
 
     def __post_init__(self) -> None:
         self.weight = len(self.body)
@@ -82,7 +84,7 @@ class StoredCopy:
     def facts(self) -> freshness.Copy:
         """Give what decisions need."""
         e = self.entry
-        return freshness.Copy(e.validated_at, e.fetched_at, e.serial, bool(e.etag))
+        return freshness.Copy(e.validated_at, e.fetched_at, e.serial, bool(e.etag), self.is_foreign)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class Lease:
         """Whole seconds left, or None when `Documents` must be asked."""
         copy, now = self.copy, self.clock()
         left = freshness.lifetime_left(copy.entry.validated_at, now, self.policy)
-        if copy.superseded or left is None or now >= self.until:
+        if copy.superseded or copy.is_foreign or left is None or now >= self.until:
             return None
         return int(min(self.policy.advertised_max, left, self.until - now))
 
@@ -183,7 +185,7 @@ class Documents:
             return
         patience = document.policy.refresh_min_age if refresh else document.policy.negative_for
         if self._clock() - absent_since < patience:
-            raise NotFound(f"{document.url}: not found (remembered)")
+            raise NotFound(f"{document.url}: not found", remembered=True)
 
     def _serve(self, document: Document, copy: StoredCopy, verdict: Verdict) -> Answered:
         self._shelf.touch(document.key)
@@ -225,8 +227,8 @@ class Documents:
             if copy is None and stored is not None:
                 copy = stored
                 self._remember(copy)
-        if copy is None or copy.entry.origin != document.url:
-            return None
+        if copy is not None:
+            copy.is_foreign = copy.entry.origin != document.url
         return copy
 
     async def _load(self, document: Document) -> StoredCopy | None:

@@ -331,7 +331,7 @@ class Files:
     def _recall_absence(self, key: Key) -> None:
         since = self._absent.get(key)
         if since is not None and self._shelf.clock() - since < self._index.options.pages.negative_for:
-            raise NotFound(f"{key}: not found (remembered)")
+            raise NotFound(f"{key}: not found", remembered=True)
 
     def _note_absence(self, key: Key) -> None:
         self._absent[key] = self._shelf.clock()

@@ -51,6 +51,7 @@ class Index:
         self._catalogue = catalogue
         self._root = _site_root(options.upstream)
         self._file_base = self._recall_file_base()
+        self._is_provisional = False
 
     def _recall_file_base(self) -> FileBase | None:
         if self.options.upstream_files:
@@ -66,10 +67,18 @@ class Index:
         """Where ``packages/`` leads; None until a page has told."""
         return self._file_base
 
-    def learn(self, page: ProjectPage) -> None:
-        """Take the file base from the first page that tells it, and keep it over restarts. Blocks."""
-        if self._file_base is None and (base := links.learn_file_base(page)) is not None:
+    def learn(self, page: ProjectPage, *, is_foreign: bool = False) -> None:
+        """Take the file base from the first page that tells it, and keep it over restarts. Blocks.
+
+        What a page of another upstream tells holds only until one of this upstream tells better.
+        """
+        if self._file_base is not None and (is_foreign or not self._is_provisional):
+            return
+        if (base := links.learn_file_base(page)) is not None:
             self._file_base = base
+            self._is_provisional = is_foreign
+            if is_foreign:
+                return
             try:
                 self._catalogue.remember(self._fact_name(), base.url)
             except StoreError as error:

@@ -213,7 +213,8 @@ class Pages:
 
     def _read(self, copy: StoredCopy, project: ProjectName) -> ProjectPage:
         page = read_project_page(copy.body, copy.entry.content_type, copy.entry.location, project)
-        self._index.learn(page)  # a stored page outlives a catalogue that was lost
+        # A stored page outlives a catalogue that was lost, and a change of the upstream.
+        self._index.learn(page, is_foreign=copy.is_foreign)
         return page
 
     def _render(self, page: ProjectPage, view: View, write: _Writer) -> bytes:

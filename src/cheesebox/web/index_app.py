@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cheesebox.cache.representations import Representation
     from cheesebox.cache.views import Views
     from cheesebox.simple.policies import View
-    from cheesebox.web.routes import IndexRoute
+    from cheesebox.web.routes import IndexRoute, Route
 
 _VARY_PAGE = "Accept, Accept-Encoding"
 _VARY_JSON = "Accept-Encoding"
@@ -77,10 +77,21 @@ class IndexApp:
             if isinstance(found, DatedRoute):
                 view, found = self._views.at(found.moment), found.inner
             return await self._dispatch(found, view, request)
-        except NotFound as error:
-            return problems.legacy_not_found() if isinstance(found, LegacyRoute) else problems.problem(error)
         except CheeseboxError as error:
-            return problems.problem(error)
+            return self._failed(error, found)
+
+    def _failed(self, error: CheeseboxError, found: Route) -> Response:
+        if isinstance(error, NotFound) and isinstance(found, LegacyRoute):
+            response = problems.legacy_not_found()
+        else:
+            response = problems.problem(error)
+        verdict = Verdict.HIT if isinstance(error, NotFound) and error.remembered else Verdict.MISS
+        response.cache = verdict.value
+        response.headers += [
+            (self._status_header, verdict.value),
+            ("cache-status", heads.failed_cache_status(verdict, error)),
+        ]
+        return response
 
     async def _dispatch(self, found: IndexRoute, view: View, request: Request) -> Response:
         match found:
