@@ -58,6 +58,8 @@ log = logging.getLogger(__name__)
 
 _FLUSH_EVERY = 5.0
 _SWEEP_EVERY = 60.0
+_PAGE_THREADS = 2
+"""Pages are read and rendered by so many threads: more would not be faster, only larger, all at once."""
 
 
 class App:
@@ -168,12 +170,20 @@ def build_app(
 class _Parts:
     """The opened parts of one application."""
 
-    def __init__(self, settings: Settings, shelf: Shelf, upstream: Upstream, tasks: Tasks) -> None:
+    def __init__(
+        self, settings: Settings, shelf: Shelf, upstream: Upstream, tasks: Tasks, page_work: Blocking
+    ) -> None:
         self.shelf = shelf
+        self._page_work = page_work
         self._tasks = tasks
         self._persistence = Persistence(retries=settings.retries, max_file_size=settings.max_file_size)
         self._documents = Documents(
-            upstream, shelf, tasks, memory=settings.hot_size // 2, max_page_size=settings.max_page_size
+            upstream,
+            shelf,
+            tasks,
+            memory=settings.hot_size // 2,
+            max_page_size=settings.max_page_size,
+            work=page_work,
         )
         self._downloads = Downloads(upstream, shelf, tasks, self._persistence)
         self._relays = Relays(upstream, tasks, self._persistence, shelf.clock)
@@ -184,7 +194,7 @@ class _Parts:
         """Build what answers below the mount of one index."""
         index = Index(_index_options(options), self.shelf.catalogue)
         views = Views(_plain_view(options, self.shelf.clock()), Undated(options.undated), self.shelf.clock)
-        pages = Pages(index, self._documents, self.shelf.blocking)
+        pages = Pages(index, self._documents, self._page_work)
         guard = Guard(pages, self._documents, self.shelf.clock)
         origins = Origins(index, pages)
         self._origins[index.name] = origins
@@ -239,7 +249,8 @@ async def _open(
 ) -> _Parts:
     store = DiskStore(settings.cache_dir)
     resources.callback(store.close)
-    blocking = Blocking()
+    blocking, page_work = Blocking(), Blocking(_PAGE_THREADS)
+    resources.callback(page_work.close)
     resources.callback(blocking.close)
     await blocking(store.prepare)
     catalogue = await blocking(SqliteCatalogue, settings.cache_dir / "catalogue.sqlite")
@@ -253,7 +264,7 @@ async def _open(
     tasks = Tasks()
     resources.push_async_callback(tasks.close)
     resources.callback(shelf.close)
-    return _Parts(settings, shelf, upstream, tasks)
+    return _Parts(settings, shelf, upstream, tasks, page_work)
 
 
 def _connection(settings: Settings) -> Connection:

@@ -32,6 +32,7 @@ from cheesebox.ports import Entry, Key, Kind
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
+    from cheesebox.cache.blocking import Blocking
     from cheesebox.cache.flights import Tasks
     from cheesebox.cache.shelf import Shelf
     from cheesebox.ports import Clock, Upstream, UpstreamAnswer
@@ -132,10 +133,19 @@ class Documents:
     """Gives documents, fresh where it can, stale where it must."""
 
     def __init__(
-        self, upstream: Upstream, shelf: Shelf, tasks: Tasks, *, memory: int, max_page_size: int
+        self,
+        upstream: Upstream,
+        shelf: Shelf,
+        tasks: Tasks,
+        *,
+        memory: int,
+        max_page_size: int,
+        work: Blocking | None = None,
     ) -> None:
+        """``work`` runs the reading of bodies, in few threads; by default the shelf's do it."""
         self._upstream = upstream
         self._shelf = shelf
+        self._work = work or shelf.blocking
         self._clock = shelf.clock
         self._flights: Flights[Answered] = Flights(tasks)
         self._copies: WeightedLru[Key, StoredCopy] = WeightedLru(memory)
@@ -339,9 +349,9 @@ class Documents:
                 f"{document.url}: serial {serial} is older than {copy.entry.serial}",
                 upstream_status=answer.status,
             )
-        body = await read_body(answer, self._max_page_size, self._shelf.blocking)
+        body = await read_body(answer, self._max_page_size, self._work)
         content_type = answer.headers.get("content-type", "")
-        await self._shelf.blocking(document.check, body, content_type, answer.url)
+        await self._work(document.check, body, content_type, answer.url)
         entry = Entry(
             document.key,
             document.kind,
