@@ -142,6 +142,21 @@ def test_an_existing_ca_bundle_is_taken(tmp_path):
         ),
         ("ca_bundle", "/nope", "'/nope' is not a file: name a PEM file of certificates"),
         ("contact", "a\nb", "'a\\nb' is no text of one line"),
+        ("min_age", "a week", "'a week' is not a duration: give seconds"),
+        ("undated", "maybe", "'maybe' is none of hide, keep"),
+        ("default_date", "2026-02-30", "'2026-02-30' is not in the calendar: give a day such as 2026-01-31"),
+        ("default_date", "today", "'today' is no moment: give a day such as 2026-01-31"),
+        ("default_date", 20260131, "20260131 is no text"),
+        ("exempt", "demo==1.x.y", "'demo==1.x.y' is neither a project such as requests, or some of"),
+        ("exempt", 7, "7 is no list of entries: each is a project such as requests"),
+        ("deny", ["demo[extra]"], "'demo[extra]' has more than a name and versions"),
+        ("deny", [7], '7 is no entry: give text, or { match = "…", reason = "…" }'),
+        ("deny", [{"match": "a", "why": "b"}], "{'match': 'a', 'why': 'b'} is no entry"),
+        ("deny", [{"reason": "b"}], "{'reason': 'b'} is no entry"),
+        ("deny", [{"match": "a", "reason": 7}], "7 is no text of one line"),
+        ("allow", [], "'[]' is not a list of something: an empty one would allow nothing"),
+        ("only", "eggs", "'eggs' is none of wheels, sdists"),
+        ("only", {"match": "wheels", "reason": "a\nb"}, "'a\\nb' is no text of one line"),
     ],
 )
 def test_a_refusal_names_the_setting_the_value_and_what_is_allowed(name, value, message):
@@ -235,3 +250,39 @@ def test_credentials_are_left_out_of_urls_that_are_shown(url, shown):
 def test_durations_are_finite():
     settings = load(inactive="999999999999999d")
     assert math.isfinite(settings.inactive)
+
+
+def test_policies_are_read_from_a_file_with_their_reasons(tmp_path):
+    config = tmp_path / "box.toml"
+    config.write_text(
+        """
+        min_age = "7d"
+        exempt = ["OurLib", "requests==2.34.2"]
+        default_date = 2026-01-31
+        allow = ["six"]
+        deny = [{ match = "leftpad", reason = "see ticket 7" }, "evil>1,<2"]
+        only = { match = "wheels", reason = "no builds" }
+        """
+    )
+    index = load(config=config).index
+    assert (index.min_age, index.undated, index.default_date) == (7 * 86400, "hide", "2026-01-31")
+    assert str(index.exempt) == "ourlib requests==2.34.2"
+    assert str(index.allow) == "six"
+    assert [(str(entry), entry.reason) for entry in index.deny.entries] == [
+        ("leftpad", "see ticket 7"),
+        ("evil<2,>1", ""),
+    ]
+    assert (str(index.only), index.only.reason) == ("wheels", "no builds")
+
+
+def test_a_list_of_the_environment_is_parted_by_spaces():
+    index = load({"CHEESEBOX_DENY": " leftpad  evil==1.0 ", "CHEESEBOX_ONLY": "sdists"}).index
+    assert (str(index.deny), str(index.only)) == ("leftpad evil==1.0", "sdists")
+
+
+def test_a_moment_of_the_file_may_be_a_time_of_toml(tmp_path):
+    config = tmp_path / "box.toml"
+    config.write_text("default_date = 2026-01-31T18:00:00Z")
+    assert load(config=config).index.default_date == "2026-01-31T18:00:00+00:00"
+    config.write_text("default_date = 2026-01-31T18:00:00")
+    assert "is no moment" in refusal(config=config)

@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 
 _FLUSH_EVERY = 5.0
 _SWEEP_EVERY = 60.0
+_PAGE_THREADS = 2
+"""Pages are read and rendered by so many threads: more would not be faster, only larger, all at once."""
 
 
 class App:
@@ -95,6 +97,7 @@ class App:
         try:
             self._parts = await _open(self.settings, self._resources, self._given_upstream, self._clock)
             self._site = self._build_site(self._parts)
+            self._parts.shelf.room.after_eviction.append(self.hot_lane.table.unmap)
             self._parts.start_housekeeping(self.hot_lane)
         except BaseException:
             await self._resources.aclose()
@@ -150,17 +153,23 @@ class _Parts:
     """The opened parts of one application."""
 
     def __init__(
-        self, settings: Settings, shelf: Shelf, upstreams: Callable[[str], Upstream], tasks: Tasks
+        self,
+        settings: Settings,
+        shelf: Shelf,
+        upstreams: Callable[[str], Upstream],
+        tasks: Tasks,
+        page_work: Blocking,
     ) -> None:
         self.shelf = shelf
         self._tasks = tasks
-        self.indexes = Indexes(settings, shelf, upstreams, tasks)
+        self.indexes = Indexes(settings, shelf, upstreams, tasks, page_work)
 
     def start_housekeeping(self, lane: HotLane) -> None:
         """Begin what goes on beside the answers."""
         self._tasks.start(self._flush_uses(lane), "flush uses")
         self._tasks.start(self._sweep_unused(), "sweep unused")
-        if self.shelf.catalogue.fact("rebuilt") is None:
+        self.indexes.adoption.is_over = self.shelf.catalogue.fact("rebuilt") is not None
+        if not self.indexes.adoption.is_over:
             self._tasks.start(self._rebuild(), "rebuild catalogue")
 
     async def _flush_uses(self, lane: HotLane) -> None:
@@ -186,6 +195,7 @@ class _Parts:
         if kept:
             log.info("catalogue rebuilt: %d objects found on disk", kept)
         await self.shelf.blocking(self.shelf.catalogue.remember, "rebuilt", "1")
+        self.indexes.adoption.is_over = True
 
 
 async def _open(
@@ -193,7 +203,8 @@ async def _open(
 ) -> _Parts:
     store = DiskStore(settings.cache_dir)
     resources.callback(store.close)
-    blocking = Blocking()
+    blocking, page_work = Blocking(), Blocking(_PAGE_THREADS)
+    resources.callback(page_work.close)
     resources.callback(blocking.close)
     await blocking(store.prepare)
     catalogue = await blocking(SqliteCatalogue, settings.cache_dir / "catalogue.sqlite")
@@ -206,7 +217,7 @@ async def _open(
     tasks = Tasks()
     resources.push_async_callback(tasks.close)
     resources.callback(shelf.close)
-    return _Parts(settings, shelf, upstreams, tasks)
+    return _Parts(settings, shelf, upstreams, tasks, page_work)
 
 
 async def _upstreams(

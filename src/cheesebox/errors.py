@@ -6,7 +6,10 @@ index" and 403 for "wrong password"; only 502, 503 and 504 make it retry or stop
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
+
+_CREDENTIALS = re.compile(r"://[^/@\s]+@")
 
 
 class CheeseboxError(Exception):
@@ -16,6 +19,9 @@ class CheeseboxError(Exception):
     title: ClassVar[str] = "Internal error"
     retry_after: ClassVar[int | None] = None
     """Seconds after which a client may try again; None where that would not help."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(_CREDENTIALS.sub("://", message))  # messages reach logs and clients
 
 
 class SettingsError(CheeseboxError):
@@ -39,10 +45,36 @@ class InvalidPath(CheeseboxError):
 
 
 class NotFound(CheeseboxError):
-    """The upstream says that there is no such object (404 or 410)."""
+    """The upstream says, or said a moment ago, that there is no such object (404 or 410)."""
 
     status = 404
     title = "Not Found"
+
+    def __init__(self, message: str, *, remembered: bool = False) -> None:
+        super().__init__(message)
+        self.remembered = remembered
+
+
+class NoSuchMoment(CheeseboxError):
+    """A view of the past was asked for whose moment is unreadable or has not come."""
+
+    status = 404
+    title = "No such moment"
+
+
+class FileWithheld(CheeseboxError):
+    """A policy of the index, or the state of the project, keeps a file from being served.
+
+    403 is the status for what is understood and refused (RFC 9110 §15.5.4), and unlike 404, 410 and
+    451 no cache keeps it by itself. Installers give up on it at once, without a retry.
+    """
+
+    status = 403
+    title = "Withheld by policy"
+
+    def __init__(self, message: str, *, allowed_from: str | None = None) -> None:
+        super().__init__(message)
+        self.allowed_from = allowed_from
 
 
 class UpstreamError(CheeseboxError):

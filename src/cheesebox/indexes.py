@@ -7,6 +7,7 @@ mount that it is shown below, its own and those of the indexes that have it as a
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cheesebox.adapters.credentials import CredentialSources, without_userinfo
@@ -18,6 +19,7 @@ from cheesebox.cache.downloads import Downloads, Persistence
 from cheesebox.cache.files import Files
 from cheesebox.cache.folders import Folder, FolderLists, FolderSource
 from cheesebox.cache.freshness import Policy
+from cheesebox.cache.guard import Guard
 from cheesebox.cache.index import Index, IndexOptions, links_prefix
 from cheesebox.cache.lists import Lists
 from cheesebox.cache.memory import WeightedLru
@@ -27,23 +29,32 @@ from cheesebox.cache.origins import Origins
 from cheesebox.cache.pages import Pages
 from cheesebox.cache.relays import Relays
 from cheesebox.cache.source_pages import SourcePages
-from cheesebox.errors import NotFound
+from cheesebox.cache.views import Views, utc
+from cheesebox.errors import NotFound, SettingsError
 from cheesebox.index_tables import ALL
+from cheesebox.simple.matches import NO_MATCHES
+from cheesebox.simple.moments import parse_moment
 from cheesebox.simple.paths import FilePath
+from cheesebox.simple.policies import AllowOnly, Deny, MinAge, Undated, View
 from cheesebox.web.index_app import IndexApp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from cheesebox.cache.blocking import Blocking
     from cheesebox.cache.documents import StoredCopy
-    from cheesebox.cache.files import OpenFile, Want
     from cheesebox.cache.flights import Tasks
+    from cheesebox.cache.guard import Clearance
     from cheesebox.cache.merged_lists import ListSource
     from cheesebox.cache.origins import Origin
+    from cheesebox.cache.pages import PageAnswer
     from cheesebox.cache.shelf import Shelf
-    from cheesebox.cache.sources import Source
+    from cheesebox.cache.sources import Found, Source
     from cheesebox.ports import Key, Upstream
     from cheesebox.settings import IndexSettings, Settings
+    from cheesebox.simple.names import ProjectName
+    from cheesebox.simple.negotiation import Coding
+    from cheesebox.simple.policies import Rule
 
 _PAGE_DEPTH = 2
 _PAGE_MEMORY_SHARE = 8
@@ -57,6 +68,10 @@ class Shown:
     public_url: str | None
     below: str = ""
 
+    def prefix(self, view: str) -> str:
+        """Give what leads from a project page to the paths of the index."""
+        return links_prefix(self.public_url, view, self.below, _PAGE_DEPTH)
+
     def source(self, name: str) -> Shown:
         """Give where a source is shown."""
         return replace(self, below=f"{self.below}{FOLDER}{name}/")
@@ -67,34 +82,70 @@ class _Held:
     """What one upstream's index consists of."""
 
     index: Index
+    views: Views
     documents: Documents
+    pages: Pages
+    guard: Guard
     origins: Origins
     files: Files
     lists: Lists
 
 
 class IndexSource:
-    """An upstream's index as the source of a merged one."""
+    """An upstream's index as the source of a merged one: with its own policies, whoever asks."""
 
-    def __init__(self, pages: Pages, files: Files, name: str) -> None:
+    def __init__(self, name: str, pages: Pages, held: _Held) -> None:
         self.name = name
-        self.find = pages.find
         self.absence = pages.absence
-        self.legacy_json = pages.legacy_json
         self.provenance = pages.provenance
-        self._files = files
+        self.open = held.files.open
+        self.clear_project = held.guard.clear_project
+        self._pages = pages
+        self._held = held
 
-    async def open(self, path: FilePath, want: Want) -> OpenFile:
-        """Open a file of this index."""
-        return await self._files.open(path, want)
+    def _view(self, asked: View) -> View:
+        """Give this index's own view of the moment that is asked for."""
+        views = self._held.views
+        return views.at(asked.name.removeprefix("@")) if asked.name else views.plain
+
+    async def find(self, project: ProjectName, view: View, *, refresh: bool = False) -> Found:
+        """Find a project's page; raises `NotFound` or `UpstreamError`."""
+        return await self._pages.find(project, self._view(view), refresh=refresh)
+
+    async def legacy_json(
+        self,
+        project: ProjectName,
+        version: str | None,
+        coding: Coding,
+        view: View,
+        *,
+        refresh: bool = False,
+    ) -> PageAnswer:
+        """Give a document of the legacy JSON API."""
+        return await self._pages.legacy_json(project, version, coding, self._view(view), refresh=refresh)
+
+    async def clear(self, path: FilePath, view: View) -> Clearance | None:
+        """Clear a file or raise `FileWithheld`."""
+        return await self._held.guard.clear(path, self._view(view))
+
+    async def clear_named(self, project: ProjectName, filename: str, view: View) -> Clearance | None:
+        """Clear a file by its name or raise `FileWithheld`."""
+        return await self._held.guard.clear_named(project, filename, self._view(view))
 
 
 class Indexes:
     """All indexes of one application. ``upstreams`` gives for each by name how its upstream is asked."""
 
     def __init__(
-        self, settings: Settings, shelf: Shelf, upstreams: Callable[[str], Upstream], tasks: Tasks
+        self,
+        settings: Settings,
+        shelf: Shelf,
+        upstreams: Callable[[str], Upstream],
+        tasks: Tasks,
+        page_work: Blocking,
     ) -> None:
+        """``page_work`` reads and renders pages, in few threads."""
+        self._page_work = page_work
         self._settings = settings
         self._shelf = shelf
         self._upstreams = upstreams
@@ -114,11 +165,19 @@ class Indexes:
         settings, shelf, tasks = self._settings, self._shelf, self._tasks
         upstream = self._upstreams(s.name)
         documents = Documents(
-            upstream, shelf, tasks, memory=self._copies, max_page_size=settings.max_page_size
+            upstream,
+            shelf,
+            tasks,
+            memory=self._copies,
+            max_page_size=settings.max_page_size,
+            work=self._page_work,
         )
         persistence = Persistence(retries=settings.retries, max_file_size=settings.max_file_size)
         index = Index(index_options(s), shelf.catalogue, shelf.clock)
-        origins = Origins(index, Pages(index, documents, shelf.blocking))
+        views = Views(plain_view(s, shelf.clock()), Undated(s.undated), shelf.clock)
+        pages = Pages(index, documents, self._page_work)
+        guard = Guard(pages, documents, shelf.clock)
+        origins = Origins(index, pages)
         files = Files(
             index,
             origins,
@@ -128,26 +187,25 @@ class Indexes:
             shelf,
         )
         lists = Lists(index, documents, shelf, self._renderer, tasks)
-        return _Held(index, documents, origins, files, lists)
+        return _Held(index, views, documents, pages, guard, origins, files, lists)
 
     def app(self, s: IndexSettings) -> IndexApp:
         """Build what answers below the mount of an index."""
-        shown = Shown(s.mount, s.public_url)
         header, hot_file_max = self._settings.status_header.lower(), self._settings.hot_file_max
         if (held := self._held.get(s.name)) is not None:
-            pages = Pages(held.index, held.documents, self._shelf.blocking)
-            return IndexApp(pages, held.lists, held.files, header, hot_file_max)
-        source = self._source(s, shown)
+            return IndexApp(held.views, held.pages, held.lists, held.guard, held.files, header, hot_file_max)
+        source = self._source(s, Shown(s.mount, s.public_url))
         memory = self._settings.hot_size // _PAGE_MEMORY_SHARE
-        made = SourcePages(source, self._shelf.blocking, self._tasks, memory)
-        return IndexApp(made, self._list(s), source, header, hot_file_max)
+        pages = SourcePages(source, self._page_work, self._tasks, memory)
+        views = Views(View(), Undated(s.undated), self._shelf.clock)
+        return IndexApp(views, pages, self._list(s), source, source, header, hot_file_max)
 
     def _source(self, s: IndexSettings, shown: Shown) -> Source:
         if (folder := self._folders.get(s.name)) is not None:
-            return FolderSource(folder, links_prefix(shown.public_url, shown.below, _PAGE_DEPTH))
+            return FolderSource(folder, shown.prefix)
         if (held := self._held.get(s.name)) is not None:
             index = held.index.shown(shown.mount, shown.public_url, shown.below)
-            return IndexSource(Pages(index, held.documents, self._shelf.blocking), held.files, s.name)
+            return IndexSource(s.name, Pages(index, held.documents, self._page_work), held)
         sources = [self._source(self._by_name[name], shown.source(name)) for name in s.sources]
         union = None if ALL in s.union else frozenset(s.union)
         return Merged(s.name, sources, MergeRules(dict(s.pins), union))
@@ -165,6 +223,10 @@ class Indexes:
             found = self._list(self._by_name[name])
             leaves += found.sources if isinstance(found, MergedLists) else [found]
         return leaves
+
+    def documents(self, name: str) -> Documents:
+        """Give the documents of an upstream's index, for those who show or count them."""
+        return self._held[name].documents
 
     async def find_origin(self, key: Key) -> Origin:
         """Find where a stored file came from; raises `NotFound` or `UpstreamError`."""
@@ -216,3 +278,24 @@ def credential_sources(s: IndexSettings) -> CredentialSources:
         client_cert=s.client_cert,
         client_key=s.client_key,
     )
+
+
+def plain_view(s: IndexSettings, now: float) -> View:
+    """Put the policies of an index together; raises `SettingsError`."""
+    undated = Undated(s.undated)
+    rules: list[Rule] = []
+    if s.min_age:
+        rules.append(MinAge(timedelta(seconds=s.min_age), s.exempt or NO_MATCHES, undated))
+    if s.deny is not None:
+        rules.append(Deny(s.deny))
+    if s.allow is not None:
+        rules.append(AllowOnly(s.allow))
+    if s.only is not None:
+        rules.append(s.only)
+    view = View(tuple(rules))
+    if s.default_date is None:
+        return view
+    moment = parse_moment(s.default_date)
+    if moment >= utc(now):
+        raise SettingsError(f"default_date = {s.default_date!r}: a moment that has passed is allowed (UTC)")
+    return view.stopped_at(moment, undated)

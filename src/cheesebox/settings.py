@@ -21,10 +21,14 @@ from urllib.parse import urlsplit
 from cheesebox import index_tables
 from cheesebox.errors import SettingsError
 from cheesebox.index_tables import to_names, to_pins, to_union
+from cheesebox.policy_settings import to_matches, to_moment, to_only
 from cheesebox.units import format_duration, format_size, parse_duration, parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from cheesebox.simple.matches import Matches
+    from cheesebox.simple.policies import Only
 
 PUBLIC_UPSTREAM = "https://pypi.org/simple/"
 PUBLIC_FILES = "https://files.pythonhosted.org/packages/"
@@ -53,6 +57,9 @@ class Unit(StrEnum):
     NAMES = "names"
     PINS = "pins"
     UNION = "union"
+    MATCHES = "matches"
+    ONLY = "only"
+    MOMENT = "moment"
 
 
 class Group(StrEnum):
@@ -64,6 +71,7 @@ class Group(StrEnum):
     INDEX = "Index"
     FRESHNESS = "Freshness"
     CREDENTIALS = "Upstream credentials"
+    POLICY = "Policies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +210,32 @@ class IndexSettings:
     )
     credential_hosts: tuple[str, ...] = _credential(
         Unit.NAMES, "further hosts that get the credentials, such as that of the files", ()
+    )
+    min_age: float = _field(
+        Unit.DURATION, Group.POLICY, "files younger than this are withheld; 0: none are", 0.0
+    )
+    exempt: Matches | None = _field(  # noqa: RUF009 - it makes a field, not a value
+        Unit.MATCHES, Group.POLICY, "projects and versions that min_age does not hold for", None
+    )
+    undated: str = _field(
+        Unit.TEXT,
+        Group.POLICY,
+        "files without upload time, where min_age or a date asks for it",
+        "hide",
+        "hide",
+        "keep",
+    )
+    default_date: str | None = _field(
+        Unit.MOMENT, Group.POLICY, "show the index as of this day or time (UTC)", None
+    )
+    allow: Matches | None = _field(  # noqa: RUF009 - it makes a field, not a value
+        Unit.MATCHES, Group.POLICY, "projects and versions to serve, and no others", None
+    )
+    deny: Matches | None = _field(  # noqa: RUF009 - it makes a field, not a value
+        Unit.MATCHES, Group.POLICY, "projects and versions to withhold", None
+    )
+    only: Only | None = _field(  # noqa: RUF009 - it makes a field, not a value
+        Unit.ONLY, Group.POLICY, "kind of files to serve: wheels or sdists", None
     )
 
 
@@ -522,6 +556,9 @@ _CONVERTERS: Mapping[Unit, Callable[[Any], Any]] = {
     Unit.NAMES: to_names,
     Unit.PINS: to_pins,
     Unit.UNION: to_union,
+    Unit.MATCHES: to_matches,
+    Unit.ONLY: to_only,
+    Unit.MOMENT: to_moment,
 }
 
 _Check = tuple["Callable[[Any], bool]", str]
@@ -546,6 +583,7 @@ _CHECKS: Mapping[str, _Check] = {
     "token_file": (Path.is_file, "a file: name one that holds the token"),
     "path": (Path.is_dir, "a directory"),
     "sources": (bool, "a list of names of other indexes"),
+    "allow": (lambda value: value.entries != (), "a list of something: an empty one would allow nothing"),
 } | dict.fromkeys(
     (
         "max_size",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import OrderedDict
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given
@@ -27,7 +29,7 @@ from cheesebox.ports import Entry, Key, Kind
 
 seconds = st.integers(0, 1_000_000).map(float)
 times = st.integers(1_000_000_000, 1_002_000_000).map(float)
-policies = st.builds(Policy, *[seconds] * 9)
+policies = st.builds(Policy, *[seconds] * 9, times | st.just(math.inf))
 serials = st.none() | st.integers(0, 1 << 40)
 circumstances = st.fixed_dictionaries({"refresh": st.booleans(), "refreshing": st.booleans()})
 copies = st.builds(Copy, times, times, serials, st.booleans())
@@ -98,6 +100,17 @@ def test_no_validator_is_sent_that_is_not_there_or_too_old(copy: Copy, now: floa
     if freshness.may_revalidate(copy, now, policy):
         assert copy.has_validator
         assert now - copy.fetched_at < policy.full_refetch_after
+
+
+@given(copies, seconds, policies, circumstances, st.floats(0, 2e9))
+def test_a_copy_that_came_after_all_was_settled_is_served_for_ever(
+    copy: Copy, age: float, policy: Policy, around: dict[str, bool], retry_at: float
+) -> None:
+    policy = replace(policy, settled_after=copy.validated_at - 1)
+    now = copy.validated_at + age
+    assert freshness.remaining(copy, now, policy) == int(policy.advertised_max)
+    made = freshness.decide(copy, now, policy, **around | {"refresh": False}, retry_at=retry_at)
+    assert made == Serve(Verdict.HIT)
 
 
 # ── memory

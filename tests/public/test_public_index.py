@@ -12,7 +12,7 @@ import pytest
 
 from cheesebox.settings import IndexSettings
 from tests.clients.client import Client
-from tests.clients.environments import PIPS, prepare
+from tests.clients.environments import PIPS, UV, prepare
 from tests.fakes.cheesebox_process import CheeseboxProcess
 from tests.fakes.relay import Relay
 
@@ -71,3 +71,25 @@ def test_a_large_wheel_comes_right_both_times(pip: Client) -> None:
             content = (client.project / SCIPY).read_bytes()
             assert hashlib.sha256(content).hexdigest() == SCIPY_SHA256
     assert set(relay.statuses) == {"HIT"}
+
+
+def test_an_index_of_the_past_has_what_there_was(pip: Client) -> None:
+    """six 1.16.0 is of May 2021, 1.17.0 of December 2024."""
+    command = ("download", "--no-deps", "--only-binary", ":all:", "six")
+    with CheeseboxProcess(None, CACHE) as box:
+        for moment, version in (("2024-06-30", "1.16.0"), ("2024-12-31T12:00:00Z", "1.17.0")):
+            pip.run(*command, "--index-url", f"{box.mount_url}/@{moment}/simple/", "--dest", moment)
+            [wheel] = (pip.project / moment).iterdir()
+            assert wheel.name == f"six-{version}-py2.py3-none-any.whl"
+
+
+def test_uv_resolves_in_the_past_as_it_does_with_exclude_newer(tmp_path: Path) -> None:
+    uv = Client(prepare(UV), tmp_path / "uv")
+    uv.write("requirements.in", "attrs\n")
+    command = ("pip", "compile", "--quiet", "--no-header", "--no-annotate", "requirements.in")
+    with CheeseboxProcess(None, CACHE) as box:
+        dated = f"{box.mount_url}/@2024-06-30/simple/"
+        past = uv.run(*command, "--default-index", dated, UV_NO_CONFIG="1")
+        newer = ("--exclude-newer", "2024-06-30")
+        assert uv.run(*command, "--default-index", box.url, *newer, UV_NO_CONFIG="1") == past
+    assert past.strip() == "attrs==23.2.0"

@@ -326,3 +326,34 @@ def test_a_merged_index_may_be_a_source(serve, internal, public, doubles):
     for file in (ours, theirs):
         assert box.follow(PAGE, found[file.filename]).body == file.content
     assert b"demo" in get_json(box, "/all/simple/").body
+
+
+def test_the_policies_of_a_source_hold_below_the_merged_mount(launch, public):
+    kept = public.add_wheel("demo", "1.0", upload_time="2026-01-01T00:00:00Z")
+    denied = public.add_wheel("demo", "2.0", upload_time="2026-02-01T00:00:00Z")
+    box = launch()
+    assert set(files(box)) == {kept.filename, denied.filename}
+    dated = "/all/@2026-01-15/simple/demo/"
+    ((name, link),) = files(box, dated).items()
+    assert name == kept.filename
+    assert box.follow(dated, link).body == kept.content
+    assert box.get(f"/all/@2026-01-15/sources/public{denied.path}").status == 403
+
+
+def test_what_a_source_withholds_is_withheld_by_the_merged_index_too(serve, public):
+    kept = public.add_wheel("demo", "1.0")
+    denied = public.add_wheel("demo", "2.0")
+    box = serve(f"""
+        [[index]]
+        name = "all"
+        sources = ["public"]
+        [[index]]
+        name = "public"
+        mount = ""
+        upstream = "{public.simple_url}"
+        deny = ["demo>=2"]
+    """)
+    assert set(files(box)) == {kept.filename}
+    for path in (f"/all/sources/public{denied.path}", f"/all{denied.path}"):
+        assert box.get(path).status == 403
+    assert "2.0" not in json.loads(box.get("/all/pypi/demo/json").body)["releases"]

@@ -25,14 +25,14 @@ def test_every_error_has_an_honest_answer(error):
     assert response.status == error.status
     assert int(headers["content-length"]) == len(response.body)
     assert headers["access-control-allow-origin"] == "*"
-    if error.status == 404:
+    if isinstance(error, errors.NotFound | errors.InvalidName | errors.InvalidPath):
         assert response.body == b"404 Not Found"
         return
     assert headers["content-type"] == "application/problem+json"
     document = json.loads(response.body)
     assert (document["status"], document["title"]) == (error.status, error.title)
     assert document.get("detail") == (None if error.status == 500 else "what happened")
-    assert ("retry-after" in headers) is (error.status != 500)
+    assert ("retry-after" in headers) is (error.status > 500)
 
 
 def test_trouble_upstream_is_never_a_client_error():
@@ -58,3 +58,9 @@ def test_the_plain_answers():
     assert dict(problems.not_found("Accept").headers)["vary"] == "Accept"
     assert json.loads(problems.legacy_not_found().body) == {"message": "Not Found"}
     assert dict(problems.method_not_allowed("GET").headers)["allow"] == "GET"
+
+
+def test_a_withheld_file_tells_from_when_it_is_allowed():
+    known = problems.problem(errors.FileWithheld("too young", allowed_from="2027-01-20T08:00:00Z"))
+    assert json.loads(known.body)["allowed_from"] == "2027-01-20T08:00:00Z"
+    assert "allowed_from" not in json.loads(problems.problem(errors.FileWithheld("denied")).body)

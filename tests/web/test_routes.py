@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cheesebox.errors import InvalidName, InvalidPath
 from cheesebox.web.routes import (
+    DatedRoute,
     FileRoute,
     LegacyRoute,
     ListRoute,
@@ -139,3 +140,17 @@ def test_a_redirect_leads_to_the_page_of_the_same_project_and_no_further(name, s
         assert target.startswith("/prefix/simple/")
         found = route(target.removeprefix("/prefix/"))
     assert isinstance(found, PageRoute)
+
+
+@pytest.mark.parametrize("head", ["@2026-01-31T18:00:00Z", "%402026-01-31T18%3A00%3A00Z"])
+@pytest.mark.parametrize("rest", ["simple/", "simple/six/", "simple", "pypi/six/json", f"{HASHED}/six.whl"])
+def test_a_moment_comes_before_any_route(head, rest):
+    assert route(f"{head}/{rest}") == DatedRoute("2026-01-31T18:00:00Z", route(rest))
+
+
+@pytest.mark.parametrize(
+    "path", ["@2026-01-31", "@2026-01-31/", "@a/@b/simple/", "@%zz/simple/", "@a/other/"]
+)
+def test_a_moment_alone_leads_nowhere(path):
+    with pytest.raises(InvalidPath):
+        route(path)

@@ -35,9 +35,15 @@ class Adoption:
     def __init__(self, shelf: Shelf, tasks: Tasks) -> None:
         self._shelf = shelf
         self._flights: Flights[bool] = Flights(tasks)
+        self.is_over = False
 
     async def adopt(self, origin: Origin) -> bool:
-        """Catalogue the file of this origin, if it is there and right; gives whether it was."""
+        """Catalogue the file of this origin, if it is there and right; gives whether it was.
+
+        Files without an entry exist only until a lost catalogue has been rebuilt.
+        """
+        if self.is_over:
+            return False
         key = origin.key
         if key not in self._flights:
             blob = await self._shelf.blocking(self._shelf.store.open, key)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ from cheesebox.ports import Entry, Key, Kind
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
+    from cheesebox.cache.blocking import Blocking
     from cheesebox.cache.flights import Tasks
     from cheesebox.cache.mirrors import Mirrored
     from cheesebox.cache.shelf import Shelf
@@ -89,6 +91,8 @@ class StoredCopy:
     derived: dict[Hashable, Any] = field(default_factory=dict)
     weight: int = 0
     superseded: bool = False
+    is_foreign: bool = False
+    """Whether it came from another upstream than the one that is set now."""
 
     def __post_init__(self) -> None:
         self.weight = len(self.body)
@@ -97,7 +101,7 @@ class StoredCopy:
     def facts(self) -> freshness.Copy:
         """Give what decisions need."""
         e = self.entry
-        return freshness.Copy(e.validated_at, e.fetched_at, e.serial, bool(e.etag))
+        return freshness.Copy(e.validated_at, e.fetched_at, e.serial, bool(e.etag), self.is_foreign)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +111,16 @@ class Lease:
     copy: StoredCopy
     policy: Policy
     clock: Clock
+    until: float = math.inf
+    """When what was made of the copy changes, though the copy does not; seconds since the epoch."""
 
     def remaining(self) -> int | None:
         """Whole seconds left, or None when `Documents` must be asked."""
-        copy = self.copy
-        age = self.clock() - copy.entry.validated_at
-        fresh_for = self.policy.fresh_for
-        if copy.superseded or not 0 <= age < fresh_for:
+        copy, now = self.copy, self.clock()
+        left = freshness.lifetime_left(copy.entry.validated_at, now, self.policy)
+        if copy.superseded or copy.is_foreign or left is None or now >= self.until:
             return None
-        return int(min(self.policy.advertised_max, fresh_for - age))
+        return int(min(self.policy.advertised_max, left, self.until - now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,11 @@ class Answered:
     max_age: int
     lease: Held
     collapsed: bool = False
+
+    def ending(self, until: float) -> Answered:
+        """Give the same answer for something that changes at a time (seconds since the epoch)."""
+        lease = replace(self.lease, until=until) if isinstance(self.lease, Lease) else self.lease
+        return replace(self, lease=lease, max_age=min(self.max_age, lease.remaining() or 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +156,12 @@ class Documents:
         *,
         memory: int | WeightedLru[Key, StoredCopy],
         max_page_size: int,
+        work: Blocking | None = None,
     ) -> None:
+        """``work`` runs the reading of bodies, in few threads; by default the shelf's do it."""
         self._upstream = upstream
         self._shelf = shelf
+        self._work = work or shelf.blocking
         self._clock = shelf.clock
         self._flights: Flights[Answered] = Flights(tasks)
         self._copies: WeightedLru[Key, StoredCopy] = (
@@ -156,8 +169,15 @@ class Documents:
         )
         self._alive: WeakValueDictionary[Key, StoredCopy] = WeakValueDictionary()
         self._max_page_size = max_page_size
+        self.arrivals = 0
+        """How many copies came into memory; who has found none looks again when it has changed."""
         self._absent: OrderedDict[Key, float] = OrderedDict()
         self._troubles: OrderedDict[Key, _Trouble] = OrderedDict()
+
+    @property
+    def clock(self) -> Clock:
+        """What tells the time here."""
+        return self._clock
 
     async def get(self, document: Document, *, refresh: bool = False) -> Answered:
         """Answer a request for the document.
@@ -191,25 +211,32 @@ class Documents:
             return None
         return Absence(since, self._retry_at(document.key), document.policy, self._clock)
 
+    async def peek(self, document: Document) -> StoredCopy | None:
+        """Give the copy, whatever its age, without asking anyone."""
+        return await self._find(document)
+
+    def has(self, key: Key) -> bool:
+        """Tell whether there is a copy, in memory or on disk."""
+        return self._living(key) is not None or self._shelf.entry(key) is not None
+
     def _recall_absence(self, document: Document, *, refresh: bool) -> None:
         absent_since = self._absent.get(document.key)
         if absent_since is None:
             return
         patience = document.policy.refresh_min_age if refresh else document.policy.negative_for
         if self._clock() - absent_since < patience:
-            raise NotFound(f"{document.url}: not found (remembered)")
+            raise NotFound(f"{document.url}: not found", remembered=True)
 
     def _serve(self, document: Document, copy: StoredCopy, verdict: Verdict) -> Answered:
         self._shelf.touch(document.key)
-        lease = Lease(copy, document.policy, self._clock)
-        return Answered(copy, verdict, lease.remaining() or 0, lease)
+        return self._answer(document, copy, verdict)
 
     async def _fetch(self, document: Document, copy: StoredCopy | None) -> Answered:
         joined = document.key in self._flights
         flight = self._flights.join(document.key, lambda: self._ask(document, copy))
         answered = await asyncio.shield(flight)
         self._shelf.touch(document.key)
-        return replace(answered, collapsed=joined)
+        return self._answer(document, answered.copy, answered.verdict, collapsed=joined)
 
     async def _refresh(self, document: Document, copy: StoredCopy, patience: float) -> Answered:
         joined = document.key in self._flights
@@ -224,7 +251,7 @@ class Documents:
         except CheeseboxError:
             return self._serve(document, copy, Verdict.STALE)
         self._shelf.touch(document.key)
-        return replace(answered, collapsed=joined)
+        return self._answer(document, answered.copy, answered.verdict, collapsed=joined)
 
     def _retry_at(self, key: Key) -> float:
         trouble = self._troubles.get(key)
@@ -240,8 +267,8 @@ class Documents:
             if copy is None and stored is not None:
                 copy = stored
                 self._remember(copy)
-        if copy is None or copy.entry.origin not in document.urls:
-            return None
+        if copy is not None:
+            copy.is_foreign = copy.entry.origin not in document.urls
         return copy
 
     async def _load(self, document: Document) -> StoredCopy | None:
@@ -263,6 +290,7 @@ class Documents:
         key = copy.entry.key
         self._supersede(key)
         self._alive[key] = copy
+        self.arrivals += 1
         self._copies.put(key, copy, copy.weight)
 
     def _supersede(self, key: Key) -> None:
@@ -274,7 +302,15 @@ class Documents:
     def derive(self, copy: StoredCopy, name: Hashable, value: Any, weight: int) -> None:
         """Keep what was made of a copy's body with it; ``weight`` in bytes."""
         copy.derived[name] = value
-        copy.weight += weight
+        self._weigh(copy, weight)
+
+    def underive(self, copy: StoredCopy, name: Hashable, weight: int) -> None:
+        """Let go of what `derive` kept."""
+        del copy.derived[name]
+        self._weigh(copy, -weight)
+
+    def _weigh(self, copy: StoredCopy, more: int) -> None:
+        copy.weight += more
         self._copies.reweigh(copy.entry.key, copy, copy.weight)
 
     def drop_from_memory(self, key: Key) -> None:
@@ -361,9 +397,9 @@ class Documents:
             raise UpstreamStatus(
                 f"{url}: serial {serial} is older than {copy.entry.serial}", upstream_status=answer.status
             )
-        body = await read_body(answer, self._max_page_size, self._shelf.blocking)
+        body = await read_body(answer, self._max_page_size, self._work)
         content_type = answer.headers.get("content-type", "")
-        await self._shelf.blocking(document.check, body, content_type, answer.url)
+        await self._work(document.check, body, content_type, answer.url)
         entry = Entry(
             document.key,
             document.kind,
@@ -406,9 +442,12 @@ class Documents:
             return StoredCopy(entry, body)
         return StoredCopy(entry, b"" if document.is_bulk else body)
 
-    def _answer(self, document: Document, copy: StoredCopy, verdict: Verdict) -> Answered:
+    def _answer(
+        self, document: Document, copy: StoredCopy, verdict: Verdict, *, collapsed: bool = False
+    ) -> Answered:
+        """Answer under the policy of who asks: who started the flight may have another one."""
         lease = Lease(copy, document.policy, self._clock)
-        return Answered(copy, verdict, lease.remaining() or 0, lease)
+        return Answered(copy, verdict, lease.remaining() or 0, lease, collapsed)
 
     async def _drop(self, document: Document) -> None:
         self._supersede(document.key)

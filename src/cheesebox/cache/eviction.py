@@ -139,7 +139,7 @@ class Room:
         self._clock = clock
         self._turn = asyncio.Lock()
         self.names = threading.Lock()
-        self.after_eviction: Callable[[], None] = lambda: None
+        self.after_eviction: list[Callable[[], None]] = []
         """Called on the event loop: whoever keeps evicted files open must let go of them now."""
         self.open_reservations: set[Reservation] = set()
         self._evicted_entries = 0
@@ -187,7 +187,8 @@ class Room:
 
     async def _remove(self, victims: Sequence[Entry]) -> None:
         await to_the_end(self._blocking(self.remove, [entry.key for entry in victims]))
-        self.after_eviction()
+        for let_go in self.after_eviction:
+            let_go()
         self._evicted_entries += len(victims)
         self._evicted_bytes += sum(entry.size for entry in victims)
 

@@ -114,6 +114,10 @@ class StoredFile:
         """Give all bytes at once: for files that fit in memory."""
         return await self._shelf.blocking(self._blob.read, 0, self._blob.size)
 
+    def map_all(self) -> memoryview | None:
+        """Map all bytes, if the page cache has them."""
+        return self._blob.view_cached(0, self._blob.size)
+
     def lease(self) -> FileLease:
         """Tell how long these bytes may be served from memory."""
         return FileLease(self.entry, self._shelf.catalogue)
@@ -327,7 +331,7 @@ class Files:
     def _recall_absence(self, key: Key) -> None:
         since = self._absent.get(key)
         if since is not None and self._shelf.clock() - since < self._index.options.pages.negative_for:
-            raise NotFound(f"{key}: not found (remembered)")
+            raise NotFound(f"{key}: not found", remembered=True)
 
     def _note_absence(self, key: Key) -> None:
         self._absent[key] = self._shelf.clock()

@@ -25,14 +25,15 @@ from cheesebox.cache.freshness import Verdict
 from cheesebox.cache.lists import Listing, render_list
 from cheesebox.cache.representations import represent
 from cheesebox.cache.sources import Found
-from cheesebox.errors import NotFound, StoreError
+from cheesebox.cache.views import utc
+from cheesebox.errors import FileWithheld, NotFound, StoreError
 from cheesebox.ports import Entry, Key, Kind
 from cheesebox.simple.model import DistributionFile, ProjectPage
 from cheesebox.simple.names import ProjectName, project_of, version_of
-from cheesebox.simple.paths import FilePath, quote_path
+from cheesebox.simple.paths import FilePath, filename_of, quote_path
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 
     from cheesebox.cache.files import OpenFile, Want
     from cheesebox.cache.flights import Tasks
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from cheesebox.ports import Blob
     from cheesebox.simple.links import Linker
     from cheesebox.simple.negotiation import Coding, Format
+    from cheesebox.simple.policies import View
 
 _LOOK_EVERY = 1.0
 _PACKAGES = "packages/"
@@ -229,22 +231,47 @@ class BytesFile:
 
 
 class FolderSource:
-    """A folder as it is shown below one mount; ``prefix`` leads from its pages to its paths."""
+    """A folder as it is shown below one mount.
 
-    def __init__(self, folder: Folder, prefix: str) -> None:
+    ``prefix`` gives what leads from its pages to its paths, for the name of a view.
+    """
+
+    def __init__(self, folder: Folder, prefix: Callable[[str], str]) -> None:
         self.name = folder.name
         self.open = folder.open
         self._folder = folder
         self._prefix = prefix
 
-    async def find(self, project: ProjectName, *, refresh: bool = False) -> Found:  # noqa: ARG002
+    async def find(self, project: ProjectName, view: View, *, refresh: bool = False) -> Found:  # noqa: ARG002
         """Find a project's page; raises `NotFound`."""
         snapshot, facts = await self._folder.project(project)
         answered = self._folder.answered(snapshot, f"simple/{project}")
-        return Found(answered, tuple(facts), lambda: page_of(project, facts), self._linker)
+        now = utc(self._folder.shelf.clock())
 
-    def _linker(self) -> Linker:
-        return lambda file: self._prefix + file.url
+        def linker() -> Linker:
+            prefix = self._prefix(view.name)
+            return lambda file: prefix + file.url
+
+        made_of = (*facts, view.rules)
+        return Found(answered, made_of, lambda: view.show(page_of(project, facts), now), linker)
+
+    async def clear(self, path: FilePath, view: View) -> None:
+        """Raise `FileWithheld` for a file that the page of its project does not show in a view."""
+        project = project_of(filename_of(path))
+        if not view.is_plain and project is not None:
+            await self.clear_named(project, filename_of(path).removesuffix(_METADATA), view)
+
+    async def clear_named(self, project: ProjectName, filename: str, view: View) -> None:
+        """Do the same for a file by its name."""
+        if view.is_plain:
+            return
+        found = await self.find(project, view)
+        page = await self._folder.shelf.blocking(found.read)
+        if filename not in {file.filename for file in page.files}:
+            raise FileWithheld(f"{filename} is withheld: the page of {project} does not name it")
+
+    async def clear_project(self, project: ProjectName) -> None:
+        """Nothing withholds a whole project."""
 
     def absence(self, project: ProjectName) -> Absence | None:  # noqa: ARG002 - as of any source
         """Nothing is remembered: looking costs little."""

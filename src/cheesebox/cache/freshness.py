@@ -3,16 +3,19 @@
 Pure: time comes in as an argument. `decide` gives a decision, `cache.documents` acts on it.
 
 Rules of this module:
-1. A copy of another origin (the upstream setting changed) is never served.
+1. A foreign copy (the upstream setting has changed since) is never fresh and never revalidated, and
+   its serial does not count; it is served stale while the new upstream fails.
 2. An expired copy is served for at most ``stale_for`` after its expiry.
 3. While the upstream is in trouble, it is asked again only when the back-off has passed.
 4. A copy is revalidated with a validator only while its body is young enough: validators of
    content delivery networks have been seen to outlive the content.
+5. A copy that was validated after ``settled_after`` stays fresh: what is asked of it lies in the past.
 """
 
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass
 
 
@@ -41,6 +44,8 @@ class Policy:
     full_refetch_after: float = 86400.0
     refresh_min_age: float = 10.0
     advertised_max: float = 600.0
+    settled_after: float = math.inf
+    """Seconds since the epoch, unlike the others; see rule 5."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ class Copy:
     fetched_at: float
     serial: int | None = None
     has_validator: bool = False
+    is_foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +105,22 @@ def decide(
 
 def is_fresh(copy: Copy, now: float, policy: Policy) -> bool:
     """Tell whether the freshness lifetime has not passed. A copy from the future is not fresh."""
-    return 0 <= now - copy.validated_at < policy.fresh_for
+    return not copy.is_foreign and lifetime_left(copy.validated_at, now, policy) is not None
+
+
+def lifetime_left(validated_at: float, now: float, policy: Policy) -> float | None:
+    """Seconds for which the copy goes on to be fresh; None when it is not."""
+    age = now - validated_at
+    if age < 0:
+        return None
+    if validated_at > policy.settled_after:
+        return math.inf
+    return policy.fresh_for - age if age < policy.fresh_for else None
 
 
 def is_usable(copy: Copy, now: float, policy: Policy) -> bool:
     """Tell whether the copy may be served at all, fresh or stale."""
-    return now - copy.validated_at < policy.fresh_for + policy.stale_for
+    return is_fresh(copy, now, policy) or now - copy.validated_at < policy.fresh_for + policy.stale_for
 
 
 def remaining(copy: Copy, now: float, policy: Policy) -> int:
@@ -112,14 +128,13 @@ def remaining(copy: Copy, now: float, policy: Policy) -> int:
 
     It is given as ``max-age`` rather than as an ``Age`` field because pip ignores ``Age``.
     """
-    if not is_fresh(copy, now, policy):
-        return 0
-    return int(min(policy.advertised_max, policy.fresh_for - (now - copy.validated_at)))
+    left = lifetime_left(copy.validated_at, now, policy)
+    return 0 if copy.is_foreign or left is None else int(min(policy.advertised_max, left))
 
 
 def may_revalidate(copy: Copy, now: float, policy: Policy) -> bool:
     """Tell whether the stored validator may be sent, or the whole body must be asked for."""
-    return copy.has_validator and now - copy.fetched_at < policy.full_refetch_after
+    return copy.has_validator and not copy.is_foreign and now - copy.fetched_at < policy.full_refetch_after
 
 
 def is_regression(copy: Copy, serial: int | None, now: float, policy: Policy) -> bool:
@@ -129,7 +144,7 @@ def is_regression(copy: Copy, serial: int | None, now: float, policy: Policy) ->
     stored body is older than ``full_refetch_after``: an index that was restored from a backup
     counts from a lower serial for ever.
     """
-    if copy.serial is None or serial is None:
+    if copy.serial is None or serial is None or copy.is_foreign:
         return False
     return serial < copy.serial and now - copy.fetched_at < policy.full_refetch_after
 

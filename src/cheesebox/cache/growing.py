@@ -10,6 +10,7 @@ Rules of this module:
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cheesebox.errors import StoreError
@@ -35,6 +36,7 @@ class GrowingBody:
         self.is_verified = False
         self.error: CheeseboxError | None = None
         self._blocking = blocking
+        self._read_from = asyncio.Event()
         self._waiters: set[asyncio.Future[None]] = set()
 
     @property
@@ -48,6 +50,12 @@ class GrowingBody:
     def is_over(self) -> bool:
         """Tell whether no more bytes come: it is whole, or it failed."""
         return self.is_verified or self.error is not None
+
+    async def wait_for_reader(self, patience: float) -> None:
+        """Wait until somebody has read, for at most ``patience`` seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._read_from.wait()
 
     def advance(self, written: int) -> None:
         """Tell that this many bytes are on disk."""
@@ -115,3 +123,4 @@ class GrowingBody:
                 raise StoreError("a part became shorter while it was read")
             position += len(chunk)
             yield chunk
+            self._read_from.set()

@@ -65,6 +65,7 @@ class Index:
         self._roots = tuple(map(_site_root, options.upstreams))
         self._root = self._roots[0]
         self._file_bases = [self._recall_file_base(upstream) for upstream in options.upstreams]
+        self._provisional: list[str] = []
         # The hosts of pages and files fare apart from each other, even where they are the same.
         self._page_mirrors = Mirrors(len(self._roots), options.pages, clock)
         self._file_mirrors = Mirrors(len(self._roots), options.pages, clock)
@@ -80,15 +81,20 @@ class Index:
     @property
     def file_base(self) -> FileBase | None:
         """Where ``packages/`` leads; None until a page has told."""
-        known = [base for base in self._file_bases if base]
+        known = [base for base in self._file_bases if base] or self._provisional
         return FileBase(known[0], tuple(known[1:])) if known else None
 
-    def learn(self, page: ProjectPage, origin: str) -> None:
+    def learn(self, page: ProjectPage, origin: str, *, is_foreign: bool = False) -> None:
         """Take the file base from the first page of a mirror that tells it, and keep it. Blocks.
 
-        ``origin`` is the URL that was asked for the page.
+        ``origin`` is the URL of the page. What a page of another upstream tells (``is_foreign``) holds
+        only until one of this upstream tells better.
         """
         upstreams = self.options.upstreams
+        if is_foreign:
+            if not self._provisional and (foreign := links.learn_file_base(page)) is not None:
+                self._provisional.append(foreign.url)
+            return
         number = _position(upstreams, origin)
         if number is None:
             return
@@ -149,15 +155,15 @@ class Index:
         """Give the URL of another endpoint of the upstream's site (legacy JSON, provenance)."""
         return f"{self._root}{quote(path)}"
 
-    def page_links(self) -> Linker:
-        """Build the links of a project page."""
+    def page_links(self, below: str = "") -> Linker:
+        """Build the links of a project page; ``below`` is the segment of its view, if it has one."""
         if self.options.public_url:
-            return links.absolute_links(self.file_base, self._prefix(0))
-        return links.relative_links(self.file_base, self._prefix(_PAGES_DEPTH))
+            return links.absolute_links(self.file_base, self._prefix(0, below))
+        return links.relative_links(self.file_base, self._prefix(_PAGES_DEPTH, below))
 
-    def url_rewriter(self, depth: int) -> Callable[[str], str]:
-        """Rewrite single file URLs in a document ``depth`` segments below the mount."""
-        prefix = self._prefix(depth)
+    def url_rewriter(self, depth: int, below: str = "") -> Callable[[str], str]:
+        """Rewrite single file URLs in a document ``depth`` segments below the mount or view."""
+        prefix = self._prefix(depth, below)
 
         def rewrite(url: str) -> str:
             path = self.local_path(url)
@@ -176,8 +182,8 @@ class Index:
         other.options = replace(self.options, mount=mount, public_url=public_url, below=below)
         return other
 
-    def _prefix(self, depth: int) -> str:
-        return links_prefix(self.options.public_url, self.options.below, depth)
+    def _prefix(self, depth: int, view: str = "") -> str:
+        return links_prefix(self.options.public_url, view, self.options.below, depth)
 
     def provenance_rewriter(self) -> Callable[[str], str] | None:
         """Rewrite provenance links to this mount: only where links are absolute and secure (PEP 740)."""
@@ -188,9 +194,14 @@ class Index:
         return lambda url: ours + url.removeprefix(theirs) if url.startswith(theirs) else url
 
 
-def links_prefix(public_url: str | None, below: str, depth: int) -> str:
-    """Give what leads from a document ``depth`` segments below a mount to the paths of an index in it."""
-    return (f"{public_url.rstrip('/')}/" if public_url else "../" * depth) + below
+def links_prefix(public_url: str | None, view: str, below: str, depth: int) -> str:
+    """Give what leads from a document to the paths of an index.
+
+    The document lies ``depth`` segments below a mount, or below a view of it (its segment, or empty).
+    """
+    if not public_url:
+        return "../" * depth + below
+    return f"{public_url.rstrip('/')}/" + (f"{view}/" if view else "") + below
 
 
 def _position(upstreams: Sequence[str], origin: str) -> int | None:

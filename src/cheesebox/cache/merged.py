@@ -22,12 +22,14 @@ from cheesebox.errors import NotFound
 from cheesebox.simple.merging import merge_pages
 from cheesebox.simple.names import project_of
 from cheesebox.simple.paths import FilePath, filename_of
+from cheesebox.simple.policies import View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cheesebox.cache.documents import Answered
     from cheesebox.cache.files import OpenFile, Want
+    from cheesebox.cache.guard import Clearance
     from cheesebox.cache.pages import PageAnswer
     from cheesebox.cache.sources import Absence, Source
     from cheesebox.simple.links import Linker
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from cheesebox.simple.names import ProjectName
     from cheesebox.simple.negotiation import Coding
 
+_PLAIN = View()
 FOLDER = "sources/"
 """Below this lie the files of the sources, each source under its name."""
 
@@ -64,25 +67,27 @@ class Merged:
         pinned = self._rules.pins.get(project)
         return self._sources if pinned is None else (self._by_name[pinned],)
 
-    async def find(self, project: ProjectName, *, refresh: bool = False) -> Found:
+    async def find(self, project: ProjectName, view: View, *, refresh: bool = False) -> Found:
         """Find a project's page; raises `NotFound` or `UpstreamError`."""
         if self._rules.unites(project):
-            return await self._united(project, refresh=refresh)
-        _, found = await self._first(project, refresh=refresh)
+            return await self._united(project, view, refresh=refresh)
+        _, found = await self._first(project, view, refresh=refresh)
         return found
 
-    async def _first(self, project: ProjectName, *, refresh: bool = False) -> tuple[Source, Found]:
+    async def _first(
+        self, project: ProjectName, view: View, *, refresh: bool = False
+    ) -> tuple[Source, Found]:
         """Find the source that answers for a project, and its page."""
         passed: list[Passed] = []
         for source in self._asked(project):
-            answer = await ask(source, project, refresh=refresh)
+            answer = await ask(source, project, view, refresh=refresh)
             if isinstance(answer, Found):
                 return source, replace(answer, answered=joint([answer.answered], passed))
             passed.append(answer)
         raise NotFound(f"{self.name}: no source has {project}")
 
-    async def _united(self, project: ProjectName, *, refresh: bool) -> Found:
-        asked = [ask(source, project, refresh=refresh) for source in self._sources]
+    async def _united(self, project: ProjectName, view: View, *, refresh: bool) -> Found:
+        asked = [ask(source, project, view, refresh=refresh) for source in self._sources]
         answers = await asyncio.gather(*asked)
         found = [answer for answer in answers if isinstance(answer, Found)]
         if not found:
@@ -103,32 +108,58 @@ class Merged:
         return replace(oldest, retry_at=max(absence.retry_at for absence in known))
 
     async def legacy_json(
-        self, project: ProjectName, version: str | None, coding: Coding, *, refresh: bool = False
+        self,
+        project: ProjectName,
+        version: str | None,
+        coding: Coding,
+        view: View,
+        *,
+        refresh: bool = False,
     ) -> PageAnswer:
         """Give the document of the source that answers for the project."""
-        source, _ = await self._first(project)
-        return await source.legacy_json(project, version, coding, refresh=refresh)
+        source, _ = await self._first(project, view)
+        return await source.legacy_json(project, version, coding, view, refresh=refresh)
 
     async def provenance(
         self, project: ProjectName, version: str, filename: str, coding: Coding, *, refresh: bool = False
     ) -> PageAnswer:
         """Give the provenance of a file from the source that answers for the project."""
-        source, _ = await self._first(project)
+        source, _ = await self._first(project, _PLAIN)
         return await source.provenance(project, version, filename, coding, refresh=refresh)
 
+    async def clear(self, path: FilePath, view: View) -> Clearance | None:
+        """Clear a file by the rules of its source."""
+        source, below = await self._locate(path, view)
+        return await source.clear(below, view)
+
+    async def clear_named(self, project: ProjectName, filename: str, view: View) -> Clearance | None:
+        """Clear a file by the rules of the source that answers for the project."""
+        source, _ = await self._first(project, view)
+        return await source.clear_named(project, filename, view)
+
+    async def clear_project(self, project: ProjectName) -> None:
+        """Clear a project by the rules of the source that answers for it."""
+        source, _ = await self._first(project, _PLAIN)
+        await source.clear_project(project)
+
     async def open(self, path: FilePath, want: Want) -> OpenFile:
-        """Open a file below ``sources/<name>/``; any other is looked for where its project is."""
+        """Open a file of one of the sources."""
+        source, below = await self._locate(path, _PLAIN)
+        return await source.open(below, want)
+
+    async def _locate(self, path: FilePath, view: View) -> tuple[Source, FilePath]:
+        """Find the source of a path: its name follows ``sources/``, else it is where the project is."""
         if path.startswith(FOLDER):
             name, _, below = path.removeprefix(FOLDER).partition("/")
             source = self._by_name.get(name)
             if source is None or not below:
                 raise NotFound(f"{self.name} has no source {name}")
-            return await source.open(FilePath(below), want)
+            return source, FilePath(below)
         project = project_of(filename_of(path))
         if project is None:
             raise NotFound(f"{filename_of(path)} names no project")
-        source, _ = await self._first(project)
-        return await source.open(path, want)
+        source, _ = await self._first(project, view)
+        return source, path
 
 
 def _unite(found: Sequence[Found], answered: Answered) -> Found:

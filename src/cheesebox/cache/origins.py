@@ -46,6 +46,8 @@ class LinkTable:
     def __init__(self, page: ProjectPage, index: Index) -> None:
         self._by_path: dict[FilePath, DistributionFile] = {}
         self._by_name: dict[str, FilePath] = {}
+        self.page = page.with_files(())
+        """The page without its files."""
         for file in page.files:
             path = index.local_path(file.url)
             if path is not None:
@@ -59,6 +61,16 @@ class LinkTable:
     def path_of(self, filename: str) -> FilePath | None:
         """Give the path of the file with this name."""
         return self._by_name.get(filename)
+
+    def resolve(self, path: FilePath) -> FilePath | None:
+        """Give the path that the page has for a file, which old links name in another way.
+
+        Old links (``packages/source/s/six/six-1.0.tar.gz``) name a file without its digest.
+        """
+        if path in self._by_path:
+            return path
+        is_old = path.startswith("packages/") and blake2_of(path) is None
+        return self.path_of(filename_of(path)) if is_old else None
 
     def __len__(self) -> int:
         return len(self._by_path)
@@ -98,18 +110,13 @@ class Origins:
     async def _named(self, path: FilePath) -> Origin:
         for refresh in (False, True):
             table = await self._table(path, refresh=refresh)
-            found = path if table.file(path) else table.path_of(filename_of(path))
-            file = table.file(found) if found is not None and self._is_alias(path, found) else None
+            found = table.resolve(path)
+            file = table.file(found) if found is not None else None
             if file is not None and found is not None:
                 blake2 = blake2_of(found)
                 digest = digests.of(BLAKE2, blake2) if blake2 else digests.strongest(file.hashes)
                 return self._origin(found, Kind.FILE, file.url, digest, file.size)
         raise NotFound(f"no page of this index names {path}")
-
-    @staticmethod
-    def _is_alias(path: FilePath, found: FilePath) -> bool:
-        """Old links (``packages/source/s/six/six-1.0.tar.gz``) name a file without its digest."""
-        return path == found or (path.startswith("packages/") and blake2_of(path) is None)
 
     async def _metadata(self, path: FilePath, wheel: FilePath) -> Origin:
         table = await self._table(wheel)

@@ -41,7 +41,7 @@ class Shelf:
         self.blocking = blocking
         self.clock = clock
         self._handles = Handles(catalogue)
-        room.after_eviction = self._handles.clear  # an open file takes room although it has no name
+        room.after_eviction.append(self._handles.clear)  # an open file takes room although it has no name
 
     def close(self) -> None:
         """Close the handles that were kept."""

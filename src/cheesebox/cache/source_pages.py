@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cheesebox.cache.representations import Representation
     from cheesebox.cache.sources import Found, Source
     from cheesebox.simple.names import ProjectName
+    from cheesebox.simple.policies import View
 
 
 class SourcePages:
@@ -41,14 +42,14 @@ class SourcePages:
         self.provenance = source.provenance
 
     async def project(
-        self, project: ProjectName, form: Format, coding: Coding, *, refresh: bool = False
+        self, project: ProjectName, form: Format, coding: Coding, view: View, *, refresh: bool = False
     ) -> PageAnswer:
         """Give a project page; raises `NotFound` or `UpstreamError`."""
-        found = await self._source.find(project, refresh=refresh)
-        plain = await self._once(f"{project} {form.name}", found, lambda: _write(found, form))
+        found = await self._source.find(project, view, refresh=refresh)
+        plain = await self._once(f"{view.name} {project} {form.name}", found, lambda: _write(found, form))
         if coding is Coding.IDENTITY:
             return PageAnswer(plain, found.answered)
-        name = f"{project} {form.name} {coding.name}"
+        name = f"{view.name} {project} {form.name} {coding.name}"
         return PageAnswer(
             await self._once(name, found, lambda: represent(plain.body, form.content_type, coding)),
             found.answered,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cheesebox.cache.documents import Answered
     from cheesebox.cache.files import OpenFile, Want
     from cheesebox.cache.freshness import Policy
+    from cheesebox.cache.guard import Clearance
     from cheesebox.cache.pages import PageAnswer
     from cheesebox.ports import Clock
     from cheesebox.simple.links import Linker
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from cheesebox.simple.names import ProjectName
     from cheesebox.simple.negotiation import Coding
     from cheesebox.simple.paths import FilePath
+    from cheesebox.simple.policies import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +108,37 @@ class Source(Protocol):
         """What the settings call it."""
         ...
 
-    async def find(self, project: ProjectName, *, refresh: bool = False) -> Found:
-        """Find a project's page; raises `NotFound` or `UpstreamError`."""
+    async def find(self, project: ProjectName, view: View, *, refresh: bool = False) -> Found:
+        """Find a project's page; raises `NotFound` or `UpstreamError`.
+
+        ``view`` is that of who asks; the source's own policies hold beside it.
+        """
         ...
 
     def absence(self, project: ProjectName) -> Absence | None:
         """Give what is remembered of the last 404 for a project."""
         ...
 
+    async def clear(self, path: FilePath, view: View) -> Clearance | None:
+        """Clear a file or raise `FileWithheld`, as `Guard.clear` does."""
+        ...
+
+    async def clear_named(self, project: ProjectName, filename: str, view: View) -> Clearance | None:
+        """Clear a file by its name, as `Guard.clear_named` does."""
+        ...
+
+    async def clear_project(self, project: ProjectName) -> None:
+        """Clear a project, as `Guard.clear_project` does."""
+        ...
+
     async def legacy_json(
-        self, project: ProjectName, version: str | None, coding: Coding, *, refresh: bool = False
+        self,
+        project: ProjectName,
+        version: str | None,
+        coding: Coding,
+        view: View,
+        *,
+        refresh: bool = False,
     ) -> PageAnswer:
         """Give a document of the legacy JSON API."""
         ...
@@ -131,13 +154,13 @@ class Source(Protocol):
         ...
 
 
-async def ask(source: Source, project: ProjectName, *, refresh: bool) -> Found | Passed:
+async def ask(source: Source, project: ProjectName, view: View, *, refresh: bool) -> Found | Passed:
     """Ask one source; raises `UpstreamError` when it fails and no 404 may stand for its answer."""
     absence = source.absence(project)
     if absence is not None and absence.is_resting:
         return Passed(absence, is_stale=True)
     try:
-        return await source.find(project, refresh=refresh)
+        return await source.find(project, view, refresh=refresh)
     except NotFound:
         return Passed(source.absence(project))
     except UpstreamError:

@@ -3,7 +3,9 @@
 Rules of this module:
 1. One batch is in a thread while the next one gathers: a trickle is written piece by piece, a flood
    in large writes, and no more than one full batch ever waits in memory.
-2. What has gathered is written as soon as the thread is free, not when more arrives: the upstream may
+2. The first piece is written at once, on the event loop: a client is waiting for its first byte, and
+   one piece is too small to be felt by others.
+3. What has gathered is written as soon as the thread is free, not when more arrives: the upstream may
    pause, and readers want what is there.
 """
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from cheesebox.ports import Part
 
 BATCH = 1024 * 1024
+_FIRST = 256 * 1024
+_COURTESY = 0.005
 
 
 class BatchWriter:
@@ -46,6 +50,9 @@ class BatchWriter:
         """Take a chunk; waits only when the disk is a whole batch behind. Raises `StoreError`."""
         self.size += len(chunk)
         await self._reservation.extend(self.size)
+        if self.size == len(chunk) <= _FIRST:
+            await self._write_first(chunk)
+            return
         self._batch.append(chunk)
         self._gathered += len(chunk)
         if self._writing is None:
@@ -53,6 +60,13 @@ class BatchWriter:
         while self._writing is not None and self._gathered >= BATCH:
             await asyncio.wait({self._writing})
         self._check()
+
+    async def _write_first(self, chunk: bytes) -> None:
+        self._write([chunk])
+        self._reservation.wrote(self._part.size)
+        self._body.advance(self._part.size)
+        # The client's first byte first, then the flood of what has arrived meanwhile.
+        await self._body.wait_for_reader(_COURTESY)
 
     async def drain(self) -> None:
         """Wait until all that was taken is on disk; raises `StoreError` if it is not."""

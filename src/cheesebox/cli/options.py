@@ -22,11 +22,15 @@ _METAVARS = {
     Unit.PATH: "PATH",
     Unit.URLS: "URLS",
     Unit.NAMES: "NAMES",
+    Unit.MATCHES: "LIST",
+    Unit.ONLY: "wheels|sdists",
+    Unit.MOMENT: "DATE",
 }
 _SOURCES = """\
 Each setting is also a key of the TOML file (max_size = "50GB") and an environment variable
 (CHEESEBOX_MAX_SIZE=50GB). The command line wins over the environment, the environment over the file.
 A SIZE is 256KB, 1.5GiB or a number of bytes, a TIME is 500ms, 1h30m, 30d or a number of seconds.
+A LIST has spaces between its entries ("ourlib requests>=2,<3"; in the file: ["ourlib", "requests>=2,<3"]).
 Several indexes are [[index]] tables of the file; passwords and tokens are no options."""
 
 

@@ -122,7 +122,7 @@ class HotProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.headers, self.expect_100_continue = url, headers, expects
         self.scope["headers"] = headers
-        if self.scheme == "http":  # TLS would touch what only the kernel may
+        if self.scheme == "http":
             self.scope["extensions"] = {VIEWS: {}}
         super().on_headers_complete()
 
@@ -158,6 +158,8 @@ class HotProtocol(HttpToolsProtocol):
         if found is None:
             return False
         ready, remaining = found
+        if ready.is_mapped and self.scheme != "http":
+            return False  # TLS would touch what only the kernel may
         is_known = asked.if_none_match is not None and asked.is_answered_by(ready.etag)
         body = b"" if is_known or asked.method == "HEAD" else ready.body
         head = ready.head(remaining, full=not is_known)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, TextIO
 
 import msgspec
@@ -38,7 +39,7 @@ class TextLines:
         """Write ``12:00:01 HIT         200     3.1 ms   18.5 KB GET /pypi/simple/six/ 127.0.0.1``."""
         cache = self._paint(f"{access.cache:<11}", _CACHE_COLOURS.get(access.cache, _YELLOW))
         status = self._paint(str(access.status), _RED if access.status >= _SERVER_ERROR else "")
-        facts = f"{access.ms:7.1f} ms {human_size(access.bytes):>9}"
+        facts = f"{access.ms:7.1f} ms {_size(access.bytes):>9}"
         request = f"{access.method} {_one_line(access.path)} {access.client}"
         return f"{_local_time(access.at)} {cache} {status} {facts} {request}"
 
@@ -97,7 +98,18 @@ def _json(facts: Mapping[str, object]) -> str:
 
 
 def _local_time(seconds: float) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(seconds))
+    return _local_second(int(seconds))
+
+
+# Busy servers write the same second and the same sizes thousands of times.
+@lru_cache(maxsize=8)
+def _local_second(second: int) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(second))
+
+
+@lru_cache(maxsize=4096)
+def _size(size: int) -> str:
+    return human_size(size)
 
 
 def _utc_time(seconds: float) -> str:

@@ -8,6 +8,7 @@ from typing import NewType
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
+    canonicalize_version,
     parse_sdist_filename,
     parse_wheel_filename,
 )
@@ -57,6 +58,16 @@ def version_of(filename: str) -> Version | None:
         return Version(version)
     except InvalidVersion:
         return None
+
+
+def release_key(version: object) -> str:
+    """Give what all spellings of a version share (``1.0``, ``1``, ``v1.0.0``); also for invalid ones."""
+    return canonicalize_version(str(version))
+
+
+def release_key_of(filename: str) -> str:
+    """Give the `release_key` of the version that the name of a distribution file tells."""
+    return release_key(_split(filename)[1])
 
 
 def _split(filename: str) -> tuple[str, str]:

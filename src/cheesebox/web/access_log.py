@@ -18,7 +18,7 @@ Sink = Callable[["Sequence[Access]"], None]
 """Takes a batch of accesses."""
 
 _FLUSH_AFTER = 0.25
-_BATCH = 2000
+_BATCH = 500
 
 log = logging.getLogger("cheesebox.access")
 

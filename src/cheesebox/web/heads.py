@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cheesebox.cache.freshness import Verdict
+from cheesebox.errors import FileWithheld, NoSuchMoment, UpstreamStatus
 from cheesebox.simple.negotiation import Coding
 
 if TYPE_CHECKING:
     from cheesebox.cache.downloads import FileHead
+    from cheesebox.errors import CheeseboxError
 
 Headers = list[tuple[str, str]]
 
@@ -41,6 +43,16 @@ def cache_status(verdict: Verdict, max_age: int | None = None, *, collapsed: boo
     if served and verdict is not Verdict.HIT:
         return f"{text}; ttl=0; detail={verdict.value}"
     return text if max_age is None else f"{text}; ttl={max_age}"
+
+
+def failed_cache_status(verdict: Verdict, error: CheeseboxError) -> str:
+    """Write a ``Cache-Status`` field for an answer that is no object."""
+    if verdict is Verdict.HIT:
+        return "cheesebox; hit; detail=negative"
+    if isinstance(error, FileWithheld | NoSuchMoment):  # nobody was asked
+        return "cheesebox; detail=withheld"
+    status = error.upstream_status if isinstance(error, UpstreamStatus) else None
+    return "cheesebox; fwd=uri-miss" + (f"; fwd-status={status}" if status else "")
 
 
 def page_head(etag: str, max_age: int, serial: int | None, vary: str) -> Headers:

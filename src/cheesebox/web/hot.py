@@ -40,6 +40,7 @@ class Source(Protocol):
 class Template:
     """What a ready answer is made of.
 
+    ``body`` may be a view of a file in the page cache, which only system calls may touch.
     ``headers`` gives the header fields of the 200 (or, with ``False``, of its 304) for a remaining
     freshness lifetime in seconds.
     """
@@ -47,7 +48,7 @@ class Template:
     key: Key
     kind: str
     etag: str
-    body: bytes
+    body: bytes | memoryview
     source: Source
     headers: Callable[[int, bool], list[tuple[str, str]]]
 
@@ -60,7 +61,7 @@ class ReadyAnswer:
 
     __slots__ = (
         *("_full", "_not_modified", "_remaining", "_template"),
-        *("body", "etag", "hits", "key", "kind", "sent", "source"),
+        *("body", "etag", "hits", "is_mapped", "key", "kind", "sent", "source"),
     )
 
     def __init__(self, template: Template) -> None:
@@ -70,6 +71,7 @@ class ReadyAnswer:
         self.etag = template.etag.encode("latin-1")
         self.body = template.body
         self.source = template.source
+        self.is_mapped = isinstance(template.body, memoryview)
         self.hits = 0
         self.sent = 0
         self._remaining = -1
@@ -99,6 +101,7 @@ class HotTable:
 
     def __init__(self, budget: int) -> None:
         self._targets: WeightedLru[bytes, dict[Negotiated, ReadyAnswer]] = WeightedLru(budget)
+        self._mapped: set[bytes] = set()
 
     def find(self, target: bytes, negotiated: Negotiated) -> ReadyAnswer | None:
         """Look up a request as it was sent."""
@@ -118,11 +121,21 @@ class HotTable:
         if held is None and len(answers) >= _VARIANTS:
             return
         answers[negotiated] = ReadyAnswer(template)
+        if isinstance(template.body, memoryview):
+            self._mapped.add(target)
+            if len(self._mapped) > 2 * len(self._targets) + _VARIANTS:
+                self._mapped.intersection_update(self._targets)
         self._targets.put(target, answers, sum(len(ready.body) + _OVERHEAD for ready in answers.values()))
 
     def drop(self, target: bytes) -> None:
         """Let go of the answers of a target: one of them does not hold any more."""
         self._targets.pop(target)
+
+    def unmap(self) -> None:
+        """Let go of all views of files: a removed file takes room on disk while it is mapped."""
+        for target in self._mapped:
+            self.drop(target)
+        self._mapped.clear()
 
     def clear(self) -> None:
         """Let go of all: something was purged."""

@@ -36,6 +36,8 @@ class Request:
     client: str = "-"
     target: bytes = b""
     """The request target as it was sent."""
+    takes_views: bool = False
+    """Whether the server hands bodies to the kernel untouched, so that they may be views of files."""
     prefix: str = ""
     """The application's own prefix (ASGI ``root_path``), percent-encoded."""
 
@@ -80,7 +82,16 @@ def request_from(scope: Scope) -> Request:
     query: bytes = scope.get("query_string", b"")
     target = (raw or b"") + (b"?" + query if query else b"")
     peer = client[0] if client else "-"
-    return Request(scope["method"], path, query.decode("latin-1"), headers, peer, target, prefix)
+    return Request(
+        scope["method"],
+        path,
+        query.decode("latin-1"),
+        headers,
+        peer,
+        target,
+        takes_views=VIEWS in (scope.get("extensions") or {}),
+        prefix=prefix,
+    )
 
 
 @dataclass(frozen=True, slots=True)

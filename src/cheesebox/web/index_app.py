@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cheesebox.cache.files import StoredFile, Want
 from cheesebox.cache.freshness import Verdict
+from cheesebox.cache.guard import ClearedLease
 from cheesebox.cache.lists import ListAnswer
 from cheesebox.errors import CheeseboxError, InvalidName, InvalidPath, NotFound
 from cheesebox.simple.negotiation import negotiate_coding, negotiate_format
@@ -13,13 +14,13 @@ from cheesebox.web import conditional, heads, problems, ranges
 from cheesebox.web.hot import Template
 from cheesebox.web.http import FileSlice, Request, Response
 from cheesebox.web.routes import (
+    DatedRoute,
     FileRoute,
     LegacyRoute,
     ListRoute,
     PageRoute,
     ProvenanceRoute,
     RedirectRoute,
-    Route,
     route,
 )
 
@@ -27,16 +28,21 @@ if TYPE_CHECKING:
     from cheesebox.cache.documents import Answered
     from cheesebox.cache.files import Files, OpenFile
     from cheesebox.cache.folders import FolderLists
+    from cheesebox.cache.guard import Clearance, Guard
     from cheesebox.cache.lists import Lists
     from cheesebox.cache.merged_lists import MergedLists
     from cheesebox.cache.pages import PageAnswer, Pages
     from cheesebox.cache.representations import Representation
     from cheesebox.cache.source_pages import SourcePages
     from cheesebox.cache.sources import Source
+    from cheesebox.cache.views import Views
+    from cheesebox.simple.policies import View
+    from cheesebox.web.routes import IndexRoute, Route
 
 _VARY_PAGE = "Accept, Accept-Encoding"
 _VARY_JSON = "Accept-Encoding"
 _OK = 200
+_LARGEST_MAPPED = 8 * 1024 * 1024
 
 
 class IndexApp:
@@ -44,13 +50,17 @@ class IndexApp:
 
     def __init__(
         self,
+        views: Views,
         pages: Pages | SourcePages,
         lists: Lists | FolderLists | MergedLists,
+        guard: Guard | Source,
         files: Files | Source,
         status_header: str,
         hot_file_max: int,
     ) -> None:
+        self._views = views
         self._pages = pages
+        self._guard = guard
         self._lists = lists
         self._files = files
         self._status_header = status_header
@@ -66,47 +76,64 @@ class IndexApp:
             return problems.not_found()
         if request.method == "OPTIONS":
             return problems.options(request)
+        view = self._views.plain
         try:
-            return await self._dispatch(found, request)
-        except NotFound as error:
-            return problems.legacy_not_found() if isinstance(found, LegacyRoute) else problems.problem(error)
+            if isinstance(found, DatedRoute):
+                view, found = self._views.at(found.moment), found.inner
+            return await self._dispatch(found, view, request)
         except CheeseboxError as error:
-            return problems.problem(error)
+            return self._failed(error, found)
 
-    async def _dispatch(self, found: Route, request: Request) -> Response:
+    def _failed(self, error: CheeseboxError, found: Route) -> Response:
+        if isinstance(error, NotFound) and isinstance(found, LegacyRoute):
+            response = problems.legacy_not_found()
+        else:
+            response = problems.problem(error)
+        verdict = Verdict.HIT if isinstance(error, NotFound) and error.remembered else Verdict.MISS
+        response.cache = verdict.value
+        response.headers += [
+            (self._status_header, verdict.value),
+            ("cache-status", heads.failed_cache_status(verdict, error)),
+        ]
+        return response
+
+    async def _dispatch(self, found: IndexRoute, view: View, request: Request) -> Response:
         match found:
             case PageRoute():
-                return await self._page(found, request)
+                return await self._page(found, view, request)
             case FileRoute():
-                return await self._file(found, request)
+                return await self._file(found, view, request)
             case ListRoute():
                 return await self._list(request)
             case LegacyRoute():
-                return await self._legacy(found, request)
+                return await self._legacy(found, view, request)
             case ProvenanceRoute():
-                return await self._provenance(found, request)
+                return await self._provenance(found, view, request)
             case RedirectRoute(location):
                 return problems.redirect(location, request.query)
 
     # ── pages ───────────────────────────────────────────────────────────────────────────────────
 
-    async def _page(self, found: PageRoute, request: Request) -> Response:
+    async def _page(self, found: PageRoute, view: View, request: Request) -> Response:
         answer = await self._pages.project(
             found.project,
             negotiate_format(request.header("accept"), request.parameter("format")),
             negotiate_coding(request.header("accept-encoding")),
+            view,
             refresh=request.wants_refresh,
         )
         return self._document(answer, request, _VARY_PAGE, "page")
 
-    async def _legacy(self, found: LegacyRoute, request: Request) -> Response:
+    async def _legacy(self, found: LegacyRoute, view: View, request: Request) -> Response:
+        await self._guard.clear_project(found.project)
         coding = negotiate_coding(request.header("accept-encoding"))
         answer = await self._pages.legacy_json(
-            found.project, found.version, coding, refresh=request.wants_refresh
+            found.project, found.version, coding, view, refresh=request.wants_refresh
         )
         return self._document(answer, request, _VARY_JSON, "json")
 
-    async def _provenance(self, found: ProvenanceRoute, request: Request) -> Response:
+    async def _provenance(self, found: ProvenanceRoute, view: View, request: Request) -> Response:
+        await self._guard.clear_named(found.project, found.filename, view)
         coding = negotiate_coding(request.header("accept-encoding"))
         answer = await self._pages.provenance(
             found.project, found.version, found.filename, coding, refresh=request.wants_refresh
@@ -170,34 +197,41 @@ class IndexApp:
 
     # ── files ───────────────────────────────────────────────────────────────────────────────────
 
-    async def _file(self, found: FileRoute, request: Request) -> Response:
+    async def _file(self, found: FileRoute, view: View, request: Request) -> Response:
+        clearance = await self._guard.clear(found.path, view)
         asked = ranges.parse(request.header("range")) if request.method == "GET" else None
         file = await self._files.open(found.path, _want(request, asked))
         try:
-            if isinstance(file, StoredFile) and asked is None and self._fits_memory(file, request):
-                return await self._from_memory(file, request, _kind(found))
-            return self._opened(file, asked, request, _kind(found))
+            response = self._opened(file, asked, request, _kind(found))
+            if isinstance(file, StoredFile) and response.status == _OK and request.method == "GET":
+                await self._make_ready(file, clearance, request, response)
         except BaseException:
             file.close()
             raise
+        return response
 
-    def _fits_memory(self, file: StoredFile, request: Request) -> bool:
-        return request.method == "GET" and file.entry.size <= self._hot_file_max
+    async def _make_ready(
+        self, file: StoredFile, clearance: Clearance | None, request: Request, response: Response
+    ) -> None:
+        """Tell how the next request for a whole file is answered without opening it.
 
-    async def _from_memory(self, file: StoredFile, request: Request, kind: str) -> Response:
-        """Answer with a small file, and tell how the next one can be answered without opening it."""
-        response = self._opened(file, None, request, kind)
-        if response.status != _OK:
-            return response
-        response.body = body = await file.read_all()
-        head = file.head
+        A small file is held in memory; a larger one is mapped, for servers that can send it so.
+        """
+        body: bytes | memoryview | None = None
+        if file.entry.size <= self._hot_file_max:
+            response.body = body = await file.read_all()
+        elif file.entry.size <= _LARGEST_MAPPED and request.takes_views:
+            body = file.map_all()
+        if body is None:
+            return
+        head, length = file.head, len(body)
 
         def headers(_remaining: int, full: bool) -> heads.Headers:  # noqa: FBT001 - a template's signature
             fields = heads.file_head(head) + self._status(Verdict.HIT)
-            return fields + heads.file_body_head(len(body)) if full else fields
+            return fields + heads.file_body_head(length) if full else fields
 
-        response.ready = Template(file.entry.key, kind, head.etag, body, file.lease(), headers)
-        return response
+        lease = file.lease() if clearance is None else ClearedLease(file.lease(), clearance)
+        response.ready = Template(file.entry.key, response.kind, head.etag, body, lease, headers)
 
     def _opened(self, file: OpenFile, asked: ranges.Asked | None, request: Request, kind: str) -> Response:
         head = file.head

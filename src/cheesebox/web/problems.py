@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cheesebox.errors import CheeseboxError, NotFound
+from cheesebox.errors import CheeseboxError, FileWithheld, InvalidName, InvalidPath, NotFound
 from cheesebox.web.http import Request, Response
 
 _ALLOW = "GET, HEAD, OPTIONS"
@@ -16,11 +16,13 @@ _ALLOW_HEADERS = (
 
 def problem(error: CheeseboxError) -> Response:
     """Tell an error truthfully: trouble upstream is 502 to 504 with ``Retry-After``, never 404."""
-    if error.status == NotFound.status:
+    if isinstance(error, NotFound | InvalidName | InvalidPath):
         return not_found()
     document: dict[str, str | int] = {"type": "about:blank", "title": error.title, "status": error.status}
     if error.status != CheeseboxError.status:  # what an internal error says is for the log
         document["detail"] = str(error)
+    if isinstance(error, FileWithheld) and error.allowed_from:
+        document["allowed_from"] = error.allowed_from
     body = msgspec.json.encode(document)
     headers = [
         ("content-type", "application/problem+json"),

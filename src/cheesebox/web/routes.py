@@ -61,13 +61,22 @@ class ProvenanceRoute:
 
 
 @dataclass(frozen=True, slots=True)
+class DatedRoute:
+    """Another route, in the index as it was at a moment (``@2026-01-31``)."""
+
+    moment: str
+    inner: IndexRoute
+
+
+@dataclass(frozen=True, slots=True)
 class RedirectRoute:
     """Another spelling of a known path; ``location`` is relative, so it holds behind any proxy."""
 
     location: str
 
 
-Route = ListRoute | PageRoute | FileRoute | LegacyRoute | ProvenanceRoute | RedirectRoute
+IndexRoute = ListRoute | PageRoute | FileRoute | LegacyRoute | ProvenanceRoute | RedirectRoute
+Route = IndexRoute | DatedRoute
 
 
 def route(path: str) -> Route:
@@ -78,6 +87,13 @@ def route(path: str) -> Route:
     if len(path) > _LONGEST:
         raise InvalidPath("the path is too long")
     path = _SLASHES.sub("/", path).removeprefix("/")
+    head, slash, rest = path.partition("/")
+    if slash and (moment := _decode(head)).startswith("@"):
+        return DatedRoute(moment[1:], _route(rest))
+    return _route(path)
+
+
+def _route(path: str) -> IndexRoute:
     head, _, rest = path.partition("/")
     match head:
         case "simple":
@@ -91,7 +107,7 @@ def route(path: str) -> Route:
     raise InvalidPath(f"nothing lies at {path!r}")
 
 
-def _simple(path: str, rest: str) -> Route:
+def _simple(path: str, rest: str) -> IndexRoute:
     if path == "simple":
         return RedirectRoute("simple/")
     if not rest:
@@ -105,7 +121,7 @@ def _simple(path: str, rest: str) -> Route:
     return RedirectRoute(f"{'../' if slash else ''}{project}/")
 
 
-def _legacy(rest: str) -> Route:
+def _legacy(rest: str) -> IndexRoute:
     match [_decode(part) for part in rest.split("/")]:
         case [name, "json"]:
             return LegacyRoute(normalize(name), None)
@@ -118,7 +134,7 @@ def _legacy(rest: str) -> Route:
     raise InvalidPath("no document of the JSON API")
 
 
-def _provenance(rest: str) -> Route:
+def _provenance(rest: str) -> IndexRoute:
     match [_decode(part) for part in rest.split("/")]:
         case [name, version, filename, "provenance"] if _VERSION.match(version):
             parse_file_path(f"packages/{quote(filename)}")  # the same rules as for a file's name

@@ -11,7 +11,6 @@ from cheesebox.errors import CheeseboxError
 from cheesebox.web import problems
 from cheesebox.web.access_log import Access
 from cheesebox.web.http import (
-    VIEWS,
     ClientGone,
     Receive,
     Request,
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SLASHES = re.compile(r"//+")
-_WITH_RELATIVE_LINKS = ("simple/", "pypi/")
+_WITH_RELATIVE_LINKS = ("simple/", "pypi/", "@")
 """Below these lie documents whose links are relative to their one right URL."""
 
 
@@ -62,10 +61,9 @@ class Site:
         request = request_from(scope)
         sent = Sent(send)
         response = await self._respond(request)
-        takes_views = VIEWS in (scope.get("extensions") or {})
         try:
             try:
-                await send_response(response, request.method, receive, sent, takes_views=takes_views)
+                await send_response(response, request.method, receive, sent, takes_views=request.takes_views)
             except ClientGone:
                 return
             except Exception as error:
