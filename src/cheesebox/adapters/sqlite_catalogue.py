@@ -204,11 +204,11 @@ class SqliteCatalogue:
 
     def announced(self) -> list[Entry]:
         """Give the entries that a crash left announced."""
-        return self._select("state = 1", ())
+        return self._select("state <> 0 AND state = 1", ())  # the words of the partial index
 
     def doomed(self) -> list[Entry]:
         """Give the entries that a crash left doomed."""
-        return self._select("state = 2", ())
+        return self._select("state <> 0 AND state = 2", ())
 
     def oldest(self, limit: int, used_before: float | None = None) -> list[Entry]:
         """Give the least recently used entries, oldest first."""
