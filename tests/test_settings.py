@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cheesebox.errors import SettingsError
-from cheesebox.settings import Settings, Unit, describe, load_settings, redacted
+from cheesebox.setting_values import Unit, redacted
+from cheesebox.settings import Settings, describe, load_settings
 
 HOME = {"HOME": "/home/somebody"}
 

@@ -9,23 +9,20 @@ spelling hints that it would have to be taught.
 from __future__ import annotations
 
 import difflib
-import os
 import re
 import tomllib
 from dataclasses import Field, dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from cheesebox import index_tables
 from cheesebox.errors import SettingsError
-from cheesebox.index_tables import to_names, to_pins, to_union
-from cheesebox.policy_settings import to_matches, to_moment, to_only
-from cheesebox.units import format_duration, format_size, parse_duration, parse_size
+from cheesebox.setting_values import CHECKS, CONVERTERS, NO_CHECK, Unit, redacted
+from cheesebox.units import format_duration, format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from cheesebox.simple.matches import Matches
     from cheesebox.simple.policies import Only
@@ -34,32 +31,11 @@ PUBLIC_UPSTREAM = "https://pypi.org/simple/"
 PUBLIC_FILES = "https://files.pythonhosted.org/packages/"
 DEFAULT_FILE = Path("cheesebox.toml")
 PREFIX = "CHEESEBOX_"
-_HIGHEST_PORT = 65535
 _DAY = 86400.0
-_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 # Kubernetes makes these variables for every container beside a service that is called cheesebox.
 _SERVICE_LINK = re.compile(rf"{PREFIX}(?:SERVICE_(?:HOST|PORT).*|PORT_\d+_.*|PORT=tcp://.*)", re.DOTALL)
 _MOUNT = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~@-]+)+")
-
-
-class Unit(StrEnum):
-    """How the value of a setting is written."""
-
-    SIZE = "size"
-    DURATION = "duration"
-    NUMBER = "number"
-    TEXT = "text"
-    URL = "URL"
-    PATH = "path"
-    FLAG = "flag"
-    URLS = "URLs"
-    NAMES = "names"
-    PINS = "pins"
-    UNION = "union"
-    MATCHES = "matches"
-    ONLY = "only"
-    MOMENT = "moment"
 
 
 class Group(StrEnum):
@@ -381,13 +357,6 @@ def _read_tables(tables: Any, source: str) -> tuple[IndexSettings, ...]:
     return tuple(indexes)
 
 
-def redacted(url: str) -> str:
-    """Give a URL as a message may show it: without user name and password."""
-    scheme, separator, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}" if separator else url
-
-
 def _completed(index: IndexSettings, *, may_be_private: bool = False) -> IndexSettings:
     upstreams = tuple(url if url.endswith("/") else f"{url}/" for url in index.upstreams or (index.upstream,))
     upstream = upstreams[0]
@@ -466,135 +435,13 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 def _convert(setting: Setting, value: Any, source: str) -> Any:
     try:
-        converted = _CONVERTERS[setting.unit](value)
+        converted = CONVERTERS[setting.unit](value)
     except ValueError as error:
         raise SettingsError(f"{setting.name} ({source}): {error}") from error
     if setting.choices and converted not in setting.choices:
         allowed = ", ".join(setting.choices)
         raise SettingsError(f"{setting.name} ({source}): {value!r} is none of {allowed}")
-    fits, allowed = _CHECKS.get(setting.name, _NO_CHECK)
+    fits, allowed = CHECKS.get(setting.name, NO_CHECK)
     if not fits(converted):
         raise SettingsError(f"{setting.name} ({source}): {str(value)!r} is not {allowed}")
     return converted
-
-
-def _to_size(value: Any) -> int:
-    return parse_size(_written(value))
-
-
-def _to_duration(value: Any) -> float:
-    return parse_duration(_written(value))
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"{value!r} is neither text nor a number")  # noqa: TRY004 - what a converter raises
-    return str(value)
-
-
-def _to_number(value: Any) -> int:
-    if not re.fullmatch(r"\d{1,15}", _written(value), re.ASCII):
-        raise ValueError(f"{value!r} is no whole number of 0 or more")
-    return int(value)
-
-
-def _to_text(value: Any) -> str:
-    if not isinstance(value, str) or not value.isprintable():
-        raise ValueError(f"{value!r} is no text of one line")
-    return value
-
-
-def _to_url(value: Any) -> str:
-    text = _to_text(value)
-    if not _is_url(text):
-        shown = redacted(text)
-        raise ValueError(f"{shown!r} is no http or https URL such as https://index.example/simple/")
-    return text
-
-
-def _to_urls(value: Any) -> tuple[str, ...]:
-    return tuple(map(_to_url, to_names(value)))
-
-
-def _is_url(text: str) -> bool:
-    try:
-        url = urlsplit(text)
-        _ = url.port  # raises ValueError if it is no port
-    except ValueError:
-        return False
-    plain = not url.query and not url.fragment and " " not in text
-    return plain and url.scheme in ("http", "https") and bool(url.hostname)
-
-
-def _to_path(value: Any) -> Path:
-    text = str(value) if isinstance(value, Path) else _to_text(value)
-    if not text or "\0" in text:
-        raise ValueError(f"{text!r} is no usable path")
-    expanded = os.path.expanduser(text)  # noqa: PTH111 - Path.expanduser fails where there is no such user
-    if expanded.startswith("~"):
-        raise ValueError(f"{text!r} is no usable path: there is no such user")
-    # POSIX lets two leading slashes stand, which would hide that "//" is the root.
-    return Path("/" + os.path.normpath(Path(expanded).absolute()).lstrip("/"))
-
-
-def _to_flag(value: Any) -> bool:
-    text = str(value).lower()
-    if text not in _TRUE + _FALSE:
-        raise ValueError(f"{value!r} is neither true nor false")
-    return text in _TRUE
-
-
-_CONVERTERS: Mapping[Unit, Callable[[Any], Any]] = {
-    Unit.SIZE: _to_size,
-    Unit.DURATION: _to_duration,
-    Unit.NUMBER: _to_number,
-    Unit.TEXT: _to_text,
-    Unit.URL: _to_url,
-    Unit.PATH: _to_path,
-    Unit.FLAG: _to_flag,
-    Unit.URLS: _to_urls,
-    Unit.NAMES: to_names,
-    Unit.PINS: to_pins,
-    Unit.UNION: to_union,
-    Unit.MATCHES: to_matches,
-    Unit.ONLY: to_only,
-    Unit.MOMENT: to_moment,
-}
-
-_Check = tuple["Callable[[Any], bool]", str]
-
-
-def _matches(pattern: str, allowed: str) -> _Check:
-    return lambda value: re.fullmatch(pattern, value, re.ASCII) is not None, allowed
-
-
-_NO_CHECK: _Check = (lambda _value: True, "")
-_POSITIVE: _Check = (lambda value: value > 0, "more than 0")
-_CHECKS: Mapping[str, _Check] = {
-    "port": (lambda value: value <= _HIGHEST_PORT, f"a port: 0 to {_HIGHEST_PORT} is allowed"),
-    "host": _matches(r"[A-Za-z0-9_.:%-]+", "a host name or an IP address"),
-    "status_header": _matches(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "a header's name: letters, digits and hyphens"),
-    "name": _matches(r"[a-z0-9][a-z0-9-]*", "a name of lower-case letters, digits and hyphens"),
-    "cache_dir": (lambda value: value != Path("/"), "allowed: name a directory of its own"),
-    "ca_bundle": (Path.is_file, "a file: name a PEM file of certificates"),
-    "client_cert": (Path.is_file, "a file: name a PEM file with a certificate"),
-    "client_key": (Path.is_file, "a file: name a PEM file with a key"),
-    "password_file": (Path.is_file, "a file: name one that holds the password"),
-    "token_file": (Path.is_file, "a file: name one that holds the token"),
-    "path": (Path.is_dir, "a directory"),
-    "sources": (bool, "a list of names of other indexes"),
-    "allow": (lambda value: value.entries != (), "a list of something: an empty one would allow nothing"),
-} | dict.fromkeys(
-    (
-        "max_size",
-        "max_connections",
-        "max_page_size",
-        "inactive",
-        "keep_alive",
-        "connect_timeout",
-        "read_timeout",
-        "retry_after",
-        "retry_max",
-    ),
-    _POSITIVE,
-)

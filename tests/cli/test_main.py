@@ -8,7 +8,8 @@ from cheesebox import __version__
 from cheesebox.cli import main as program
 from cheesebox.cli.main import main
 from cheesebox.errors import CheeseboxError
-from cheesebox.settings import Unit, describe
+from cheesebox.setting_values import Unit
+from cheesebox.settings import describe
 
 
 def test_the_version_is_told_without_loading_the_server(tmp_path):

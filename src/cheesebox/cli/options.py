@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cheesebox.settings import Group, Setting, Settings, Unit, describe, load_settings
+from cheesebox.setting_values import Unit
+from cheesebox.settings import Group, Setting, Settings, describe, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,7 +13,7 @@ from cheesebox.server import logs
 from cheesebox.server.hot_protocol import with_lane
 from cheesebox.server.run import ServerOptions, serve
 from cheesebox.server.sockets import listen, root_url
-from cheesebox.settings import Settings, redacted
+from cheesebox.setting_values import redacted
 from cheesebox.units import human_size
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from cheesebox.app import App
     from cheesebox.ports import Totals
-    from cheesebox.settings import IndexSettings
+    from cheesebox.settings import IndexSettings, Settings
 
 
 def server_options(settings: Settings, app: App) -> ServerOptions:
