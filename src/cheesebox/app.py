@@ -28,6 +28,7 @@ from cheesebox.indexes import Indexes, credential_sources
 from cheesebox.management import Management, Observed
 from cheesebox.web.access_log import AccessLog, to_logger
 from cheesebox.web.api import Api
+from cheesebox.web.dashboard.handler import Dashboard
 from cheesebox.web.gate import Gate
 from cheesebox.web.hot import HotTable
 from cheesebox.web.hot_lane import HotLane
@@ -134,7 +135,8 @@ class App:
         mounted = [index for index in self.settings.indexes if index.mount]
         mounts = {index.mount: parts.indexes.app(index) for index in mounted}
         api = Api(parts.management.operations, Gate(self.settings.admin_token))
-        own = OwnEndpoints(lambda: self._site is not None, api)
+        dashboard = Dashboard(parts.management.operations)
+        own = OwnEndpoints(lambda: self._site is not None, api, dashboard)
         return Site(mounts, own, self._ledger, self._access_log, self.hot_lane.table, self.observed.recent)
 
     def _touch(self, key: Key, now: float, hits: int) -> None:

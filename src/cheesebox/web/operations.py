@@ -16,16 +16,18 @@ from cheesebox.simple.names import normalize, version_of
 from cheesebox.web import models
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from cheesebox.cache.blocking import Blocking
     from cheesebox.cache.downloads import Download
     from cheesebox.cache.eviction import Limits, RoomStatistics
     from cheesebox.cache.ledger import Statistics
+    from cheesebox.cache.listed import Listed
     from cheesebox.cache.purge import Purge
     from cheesebox.cache.recent import Recent
     from cheesebox.cache.upstream_watch import UpstreamWatch
     from cheesebox.ports import Clock, Count, Entry, History, Holdings, Order, Tally, Totals
+    from cheesebox.simple.names import ProjectName
     from cheesebox.web.hot import HotStatistics
 
 _HIGHLIGHTS = 10
@@ -33,7 +35,10 @@ _HIGHLIGHTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What there is to look at. The functions give what holds now; none of them blocks."""
+    """What there is to look at. The functions give what holds now; none of them blocks.
+
+    ``listed`` reads the cached pages of a project; it raises `StoreError`.
+    """
 
     statistics: Callable[[], Statistics]
     totals: Callable[[], Totals]
@@ -46,6 +51,7 @@ class Sight:
     watch: UpstreamWatch
     recent: Recent
     settings: Sequence[models.SettingRow]
+    listed: Callable[[ProjectName], Awaitable[Sequence[Listed]]]
 
 
 class Operations:
@@ -127,6 +133,10 @@ class Operations:
         found = await self._blocking(self._holdings.objects, project)
         return models.Project(project, [_stored(entry) for entry in found])
 
+    async def listings(self, name: str) -> list[models.Listing]:
+        """Give what the cached pages say of a project; raises `InvalidName`, `StoreError`."""
+        return [_listing(listed) for listed in await self.sight.listed(normalize(name))]
+
     async def highlights(self) -> models.Highlights:
         """Give the newest and the largest files, and sums; scans the catalogue. Raises `StoreError`."""
         newest = await self._blocking(self._holdings.newest, _HIGHLIGHTS)
@@ -190,6 +200,24 @@ def _stored(entry: Entry) -> models.Stored:
         entry.validated_at,
         entry.last_used,
         entry.hits,
+    )
+
+
+def _listing(listed: Listed) -> models.Listing:
+    withheld = [
+        models.WithheldRow(name, each.reason, None if each.until is None else each.until.timestamp())
+        for name, each in listed.withheld.items()
+    ]
+    return models.Listing(
+        listed.index,
+        listed.status,
+        listed.status_reason,
+        listed.fetched_at,
+        listed.validated_at,
+        listed.files,
+        listed.versions,
+        listed.has_rules,
+        withheld,
     )
 
 
