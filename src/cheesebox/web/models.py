@@ -155,7 +155,7 @@ class Project(Struct, frozen=True):
 
 
 class WithheldRow(Struct, frozen=True):
-    """A file that upstream lists and the index does not show before ``until`` (None: while its rule holds)."""
+    """A file that upstream lists and the index does not show before ``until`` (None: by rule alone)."""
 
     filename: str
     reason: str

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from cheesebox.cache.history import HOUR, hour_of
-from cheesebox.ports import Order
 from cheesebox.web import models
+
+if TYPE_CHECKING:
+    from cheesebox.ports import Order
 
 NOW = 1_800_012_345.0
 MB = 1_000_000

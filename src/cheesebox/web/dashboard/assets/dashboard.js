@@ -60,6 +60,7 @@ async function refresh(part) {
 
 function say(text) {
   if (live.textContent !== text) live.textContent = text;
+  live.classList.toggle("lost", failing.size > 0);
 }
 
 const failing = new Set();
