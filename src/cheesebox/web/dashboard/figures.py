@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from cheesebox.units import human_size
@@ -10,6 +11,7 @@ NOTHING = "–"
 _STEPS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 _PARTS = 2
 _SECOND = 1.0
+_PIECE = re.compile(r"[^-._/]*[-._/]+|[^-._/]+")
 _LATEST = 253_402_300_799.0
 """The last second of the year 9999: later ones have no name."""
 
@@ -77,6 +79,11 @@ def latency(seconds: float) -> str:
     if seconds <= 0:
         return NOTHING
     return f"{seconds:.2f} s" if seconds >= _SECOND else f"{max(1, round(seconds * 1000))} ms"
+
+
+def pieces(name: str) -> list[str]:
+    """Cut a file name after its separators, where a line may break."""
+    return _PIECE.findall(name)
 
 
 def _utc(at: float) -> datetime:

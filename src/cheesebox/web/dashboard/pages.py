@@ -166,6 +166,7 @@ def _filters() -> dict[str, object]:
         "machine_time": figures.machine_time,
         "ago": lambda at, now: figures.ago(now, at),
         "filename": lambda key: key.rpartition("/")[2],
+        "pieces": figures.pieces,
         "project_of_key": project_of_key,
         "segment": lambda name: quote(name, safe=""),
     }

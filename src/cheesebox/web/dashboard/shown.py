@@ -35,8 +35,8 @@ def alerts(overview: Overview) -> list[Alert]:
         found.append(Alert("warn", "Offline: no upstream is asked, only what is cached is served."))
     for host in overview.upstreams:
         if state_of(host) == "failing":
-            times = figures.counted(host.failures_in_a_row, "failure")
-            found.append(Alert("bad", f"{host.host} fails: {times} in a row. {host.last_error}"))
+            times = figures.counted(host.failures_in_a_row, "time")
+            found.append(Alert("bad", f"{host.host} failed {times} in a row: {host.last_error}"))
     if overview.storage.free < overview.storage.min_free:
         left = figures.size(max(0, overview.storage.free))
         found.append(Alert("bad", f"The disk is nearly full: {left} left, so nothing more is kept."))

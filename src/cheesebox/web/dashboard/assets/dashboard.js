@@ -12,6 +12,7 @@ function align(old, fresh) {
   }
   let at = old.firstChild;
   for (const wanted of [...fresh.childNodes]) {
+    if (wanted.nodeType === Node.ELEMENT_NODE) at = withoutTextAt(at);
     const key = wanted.dataset?.key;
     const match = key ? keyed.get(key) : at && isAlike(at, wanted) ? at : undefined;
     if (!match) {
@@ -28,6 +29,16 @@ function align(old, fresh) {
     at.remove();
     at = next;
   }
+}
+
+/** Remove text that stands where an element is wanted; gives what stands there then. */
+function withoutTextAt(at) {
+  while (at && at.nodeType !== Node.ELEMENT_NODE) {
+    const next = at.nextSibling;
+    at.remove();
+    at = next;
+  }
+  return at;
 }
 
 function isAlike(node, wanted) {
