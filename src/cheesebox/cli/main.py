@@ -30,6 +30,9 @@ class Entry:
 COMMANDS = {
     "serve": Entry("cheesebox.cli.serve", "Serve the cache."),
     "run": Entry("cheesebox.cli.run", "Run a command with its package downloads going through the cache."),
+    "config": Entry(
+        "cheesebox.cli.config.command", "Print what makes a tool use the cache, or write it for pip and uv."
+    ),
     "verify": Entry("cheesebox.cli.verify", "Hash all that is stored and find what is damaged."),
 }
 
