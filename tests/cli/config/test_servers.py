@@ -70,6 +70,6 @@ def test_nginx_maps_the_subpath_of_the_site_to_the_mount():
     text = nginx(served(port=8080))
     assert "server 127.0.0.1:8080;" in text
     assert "location /mirror/python/ {" in text
-    assert "proxy_pass http://cheesebox/pypi$cheesebox_path;" in text
+    assert "proxy_pass http://cheesebox/pypi/;" in text
     assert "proxy_redirect /pypi/ /mirror/python/;" in text
     assert "Upgrade" not in text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,15 +45,10 @@ upstream cheesebox {{
     keepalive 32;
     keepalive_timeout {idle}s;
 }}
-# The path as it was sent: nginx would decode it, and not every upstream takes a "+" for "%2B".
-map $request_uri $cheesebox_path {{
-    default /;
-    "~^{re.escape(path)}(?<cheesebox_below>/.*)$" $cheesebox_below;
-}}
 
 # Into the server block of the site; clients then use {served.address.simple_url}
 location {path}/ {{
-    proxy_pass http://cheesebox{mount}$cheesebox_path;
+    proxy_pass http://cheesebox{mount}/;
     proxy_redirect {mount}/ {path}/;
 
     proxy_http_version 1.1;             # with an empty Connection: connections to cheesebox are kept
