@@ -29,6 +29,7 @@ from tests.fakes.faults import Hold
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.clients.conftest import Shop
     from tests.fakes.cheesebox_process import CheeseboxProcess
     from tests.fakes.faults import Gate
     from tests.fakes.pypi import FakePyPI
@@ -213,16 +214,26 @@ def test_no_detour_leads_elsewhere_in_cheesebox(front: Front, path: str) -> None
 def test_a_large_file_flows_while_the_upstream_still_sends_it(
     front: Front, pypi: FakePyPI, gate: Gate
 ) -> None:
-    size = 3_000_000
-    large = pypi.add_wheel("large", "1.0", size_padding=size)
+    large = pypi.add_wheel("large", "1.0", size_padding=3_000_000)
     front.ask("/simple/large/").read()
-    pypi.fault(large.path, Hold(gate, after=size // 2))
+    pypi.fault(large.path, Hold(gate, after=120_000))
     answer = front.ask(large.path)
-    first = answer.read(size // 3)
-    assert first == large.content[: size // 3]
+    first = answer.read(40_000)  # less than nginx would gather before it passes anything on
+    assert first == large.content[:40_000]
     assert gate.reached == 1
     gate.release()
     assert first + answer.read() == large.content
+
+
+@pytest.mark.parametrize("suffix", ["", ".metadata"])
+def test_nothing_is_compressed_on_the_way(front: Front, shop: Shop, suffix: str) -> None:
+    front.ask("/simple/demo/").read()
+    answer = front.ask(f"{shop.new.path}{suffix}", Accept_Encoding="gzip")
+    content = shop.new.metadata if suffix else shop.new.content
+    assert content is not None
+    assert (answer.headers["Content-Encoding"], answer.headers["Content-Length"]) == (None, str(len(content)))
+    assert not answer.headers["ETag"].startswith("W/")
+    assert answer.read() == content
 
 
 def test_connections_to_cheesebox_are_kept(front: Front, box: CheeseboxProcess) -> None:
