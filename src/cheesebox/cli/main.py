@@ -33,6 +33,9 @@ COMMANDS = {
     "config": Entry(
         "cheesebox.cli.config.command", "Print what makes a tool use the cache, or write it for pip and uv."
     ),
+    "doctor": Entry(
+        "cheesebox.cli.doctor.command", "Look at all that the cache needs, and tell what to put right."
+    ),
     "verify": Entry("cheesebox.cli.verify", "Hash all that is stored and find what is damaged."),
 }
 
