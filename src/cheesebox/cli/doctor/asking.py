@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 import time
+from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ from cheesebox.indexes import credential_sources
 from cheesebox.setting_values import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from cheesebox.settings import IndexSettings, Settings
 
@@ -48,15 +49,12 @@ async def _ask(settings: Settings, index: IndexSettings, url: str) -> UpstreamFa
     certificate_ends: float | None = None
     result: Answer | Trouble
     try:
-        async with asyncio.timeout(min(settings.connect_timeout, _LONGEST)):
-            certificate_ends = None if proxy else await _connect(settings, index, plain)
-        async with asyncio.timeout(min(settings.read_timeout, _LONGEST)):
+        certificate_ends = None if proxy else await _connect(settings, index, plain)
+        async with _within(settings.read_timeout, Step.ANSWER):
             result = await _get(settings, index, plain)
     except _Failed as failed:
         result = failed.trouble
-    except TimeoutError:
-        result = Trouble(Step.ANSWER if certificate_ends or proxy else Step.CONNECTION, "no answer in time")
-    except CheeseboxError as error:
+    except (CheeseboxError, OSError) as error:
         result = Trouble(Step.ANSWER, str(error))
     return UpstreamFacts(
         index=index.name,
@@ -74,17 +72,28 @@ class _Failed(Exception):
         self.trouble = trouble
 
 
+@asynccontextmanager
+async def _within(seconds: float, step: Step) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(min(seconds, _LONGEST)):
+            yield
+    except TimeoutError as error:
+        raise _Failed(Trouble(step, "no answer in time")) from error
+
+
 async def _connect(settings: Settings, index: IndexSettings, url: str) -> float | None:
     """Go to an upstream step by step; gives when its certificate ends, None where it has none."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     try:
-        await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        async with _within(settings.connect_timeout, Step.NAME):
+            await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise _Failed(Trouble(Step.NAME, f"{host}: {error.strerror or error}")) from error
-    context = _tls_context(settings, index) if parts.scheme == "https" else None
     try:
-        _, writer = await asyncio.open_connection(host, port, ssl=context)
+        context = _tls_context(settings, index) if parts.scheme == "https" else None
+        async with _within(settings.connect_timeout, Step.CONNECTION):
+            _, writer = await asyncio.open_connection(host, port, ssl=context)
     except ssl.SSLCertVerificationError as error:
         about_time = error.verify_code in _TIME_ERRORS
         raise _Failed(Trouble(Step.TLS, error.verify_message, is_about_time=about_time)) from error
