@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _HEAD = """\
 # Commands
 
-`cheesebox COMMAND --help` says the same and names every option. `cheesebox completion bash` (or `zsh`, `fish`)
+`cheesebox COMMAND --help` says the same and names every option. `cheesebox completion bash` (`zsh`, `fish`)
 makes your shell complete all of it. This page is written by `python -m cheesebox.cli.reference`.
 
 ## Exit codes of every command
