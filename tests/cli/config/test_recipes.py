@@ -10,7 +10,7 @@ from cheesebox.cli.config.command import SNIPPETS
 from cheesebox.cli.main import main
 
 RECIPES = (Path(__file__).resolve().parents[3] / "docs" / "recipes.md").read_text()
-SHOWN = re.findall(r"```\n\$ cheesebox (.+)\n```\n\n```\w+\n(.*?)```\n", RECIPES, re.DOTALL)
+SHOWN = re.findall(r"```\n\$ cheesebox ([^\n]+)\n```\n\n```\w+\n(.*?)```\n", RECIPES, re.DOTALL)
 
 
 @pytest.mark.parametrize(("command", "block"), SHOWN, ids=[command for command, _ in SHOWN])

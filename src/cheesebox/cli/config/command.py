@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cheesebox.cli import pip_conf, uv_toml
+from cheesebox.cli.colours import say
 from cheesebox.cli.config import clients, servers
 from cheesebox.cli.config.address import address_of, parse_address
 from cheesebox.cli.config.changes import Change, carry_out, plan
@@ -110,7 +111,7 @@ def _write(tool: str, address: Address) -> None:
 def _show(difference: Sequence[str]) -> None:
     colours = {"+": "green", "-": "red", "@": "cyan"}
     for line in difference:
-        click.secho(line, fg=colours.get(line[:1]))  # click leaves colours out where no terminal is
+        say(click.style(line, fg=colours.get(line[:1])))
 
 
 def _stronger(tool: str, change: Change, environ: Mapping[str, str]) -> Sequence[str]:

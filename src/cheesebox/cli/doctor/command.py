@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cheesebox.cli.colours import say
 from cheesebox.cli.config.address import address_of, listening
 from cheesebox.cli.config.command import surroundings
 from cheesebox.cli.doctor.asking import ask_upstreams
@@ -84,11 +85,11 @@ def _show(findings: Sequence[Finding]) -> None:
     width = max(len(finding.check) for finding in findings)
     for finding in findings:
         level = click.style(f"{finding.level:<4}", fg=_COLOURS[finding.level], bold=True)
-        click.echo(f"{level}  {finding.check:<{width}}  {finding.message}")
+        say(f"{level}  {finding.check:<{width}}  {finding.message}")
         if finding.fix:
-            click.echo(f"{'':<{width + 8}}→ {finding.fix}")
+            say(f"{'':<{width + 8}}→ {finding.fix}")
     counts = Counter(finding.level for finding in findings)
-    click.echo(f"{counts[Level.FAIL]} failed, {counts[Level.WARN]} to look at, {counts[Level.OK]} in order")
+    say(f"{counts[Level.FAIL]} failed, {counts[Level.WARN]} to look at, {counts[Level.OK]} in order")
 
 
 command = SettingsCommand(
