@@ -18,7 +18,7 @@ import asyncio
 import logging
 import math
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -80,22 +80,41 @@ class Document:
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
-class StoredCopy:
-    """A document in memory. ``derived`` holds what was made of its body; it goes with it.
+class Standing:
+    """What is known of a copy, apart from its body: what was made of it may outlive it in memory.
 
-    There is one living copy of a document at a time; ``superseded`` marks one that is history.
+    There is one valid standing of a document at a time; ``superseded`` marks one that is history.
     """
 
     entry: Entry
-    body: bytes
-    derived: dict[Hashable, Any] = field(default_factory=dict)
-    weight: int = 0
     superseded: bool = False
     is_foreign: bool = False
     """Whether it came from another upstream than the one that is set now."""
 
-    def __post_init__(self) -> None:
-        self.weight = len(self.body)
+
+class StoredCopy:
+    """A document in memory. ``derived`` holds what was made of its body; it goes with it.
+
+    There is one living copy of a document at a time.
+    """
+
+    __slots__ = ("__weakref__", "body", "derived", "standing", "weight")
+
+    def __init__(self, entry: Entry, body: bytes) -> None:
+        self.standing = Standing(entry)
+        self.body = body
+        self.derived: dict[Hashable, Any] = {}
+        self.weight = len(body)
+
+    @property
+    def entry(self) -> Entry:
+        """What the catalogue knows of it."""
+        return self.standing.entry
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it came from another upstream than the one that is set now."""
+        return self.standing.is_foreign
 
     @property
     def facts(self) -> freshness.Copy:
@@ -108,7 +127,7 @@ class StoredCopy:
 class Lease:
     """How long a copy may go on to be served without asking `Documents`."""
 
-    copy: StoredCopy
+    standing: Standing
     policy: Policy
     clock: Clock
     until: float = math.inf
@@ -116,9 +135,9 @@ class Lease:
 
     def remaining(self) -> int | None:
         """Whole seconds left, or None when `Documents` must be asked."""
-        copy, now = self.copy, self.clock()
-        left = freshness.lifetime_left(copy.entry.validated_at, now, self.policy)
-        if copy.superseded or copy.is_foreign or left is None or now >= self.until:
+        standing, now = self.standing, self.clock()
+        left = freshness.lifetime_left(standing.entry.validated_at, now, self.policy)
+        if standing.superseded or standing.is_foreign or left is None or now >= self.until:
             return None
         return int(min(self.policy.advertised_max, left, self.until - now))
 
@@ -168,6 +187,7 @@ class Documents:
             WeightedLru(memory) if isinstance(memory, int) else memory
         )
         self._alive: WeakValueDictionary[Key, StoredCopy] = WeakValueDictionary()
+        self._standings: WeakValueDictionary[Key, Standing] = WeakValueDictionary()
         self._max_page_size = max_page_size
         self.arrivals = 0
         """How many copies came into memory; who has found none looks again when it has changed."""
@@ -266,9 +286,10 @@ class Documents:
             copy = self._living(document.key)  # rule 3
             if copy is None and stored is not None:
                 copy = stored
+                self._resume(copy)
                 self._remember(copy)
         if copy is not None:
-            copy.is_foreign = copy.entry.origin not in document.urls
+            copy.standing.is_foreign = copy.entry.origin not in document.urls
         return copy
 
     async def _load(self, document: Document) -> StoredCopy | None:
@@ -286,16 +307,25 @@ class Documents:
         """Give the copy in memory, be it held here or only by those who serve from it."""
         return self._copies.get(key) or self._alive.get(key)
 
+    def _resume(self, copy: StoredCopy) -> None:
+        """Let a copy that comes back from disk stand where it stood when it went out of memory."""
+        standing = self._standings.get(copy.entry.key)
+        if standing is not None and standing.entry.digest == copy.entry.digest:
+            copy.standing = standing
+
     def _remember(self, copy: StoredCopy) -> None:
         key = copy.entry.key
-        self._supersede(key)
+        if self._standings.get(key) is not copy.standing:
+            self._supersede(key)
         self._alive[key] = copy
+        self._standings[key] = copy.standing
         self.arrivals += 1
         self._copies.put(key, copy, copy.weight)
 
     def _supersede(self, key: Key) -> None:
         self._copies.pop(key)
-        old = self._alive.pop(key, None)
+        self._alive.pop(key, None)
+        old = self._standings.pop(key, None)
         if old is not None:
             old.superseded = True
 
@@ -373,12 +403,12 @@ class Documents:
         return self._answer(document, copy, Verdict.REVALIDATED)
 
     async def _renew(self, document: Document, copy: StoredCopy, entry: Entry) -> None:
-        copy.entry = entry
+        copy.standing.entry = entry
         try:
             if self._is_stored(entry) or not copy.body:
                 await self._shelf.revalidated(entry)
             else:  # evicted meanwhile, or the disk was full
-                copy.entry = await self._shelf.write_page(entry, copy.body)
+                copy.standing.entry = await self._shelf.write_page(entry, copy.body)
         except StoreError as error:
             log.error("%s: revalidation not written down: %s", document.key, error)
 
@@ -446,7 +476,7 @@ class Documents:
         self, document: Document, copy: StoredCopy, verdict: Verdict, *, collapsed: bool = False
     ) -> Answered:
         """Answer under the policy of who asks: who started the flight may have another one."""
-        lease = Lease(copy, document.policy, self._clock)
+        lease = Lease(copy.standing, document.policy, self._clock)
         return Answered(copy, verdict, lease.remaining() or 0, lease, collapsed)
 
     async def _drop(self, document: Document) -> None:

@@ -158,15 +158,15 @@ class IndexApp:
 
     def _ready_page(self, made: Representation, answered: Answered, vary: str, kind: str) -> Template:
         """Tell how the same request is answered as a HIT while the copy is fresh."""
-        copy = answered.copy
+        standing = answered.copy.standing  # not the copy: what is ready shall not keep its body in memory
         body = heads.body_head(made.content_type, made.coding, len(made.body))
 
         def headers(remaining: int, full: bool) -> heads.Headers:  # noqa: FBT001 - a template's signature
-            head = heads.page_head(made.etag, remaining, copy.entry.serial, vary)
+            head = heads.page_head(made.etag, remaining, standing.entry.serial, vary)
             head += self._status(Verdict.HIT, remaining)
             return head + body if full else head
 
-        return Template(copy.entry.key, kind, made.etag, made.body, answered.lease, headers)
+        return Template(standing.entry.key, kind, made.etag, made.body, answered.lease, headers)
 
     def _page_headers(self, etag: str, answered: Answered, vary: str) -> heads.Headers:
         serial = answered.copy.entry.serial
