@@ -17,6 +17,7 @@ from cheesebox.adapters.disk_store import DiskStore
 from cheesebox.adapters.http_upstream import Connection, HttpUpstream
 from cheesebox.adapters.sqlite_catalogue import SqliteCatalogue
 from cheesebox.cache.blocking import Blocking
+from cheesebox.cache.connectivity import Connectivity, GatedUpstream
 from cheesebox.cache.eviction import Limits, Room
 from cheesebox.cache.flights import Tasks
 from cheesebox.cache.shelf import Shelf
@@ -54,10 +55,12 @@ class App:
         self.settings = settings
         self._given_upstream = upstream
         self._clock = clock
+        self.connectivity = Connectivity(is_offline=settings.offline)
         self._counter = AnswerCounter()
         self._access_log = AccessLog(access_sink) if settings.access_log else None
         table = HotTable(settings.hot_size // 2)
         self.hot_lane = HotLane(table, self._counter, self._access_log, self._touch, clock)
+        self.connectivity.subscribe(table.clear)
         self._resources = AsyncExitStack()
         self._parts: _Parts | None = None
         self._site: Site | None = None
@@ -95,10 +98,14 @@ class App:
     async def start(self) -> None:
         """Open the store and the catalogue; raises `SettingsError` when that can't be."""
         try:
-            self._parts = await _open(self.settings, self._resources, self._given_upstream, self._clock)
+            self._parts = await _open(
+                self.settings, self._resources, self._given_upstream, self._clock, self.connectivity
+            )
             self._site = self._build_site(self._parts)
+            self.connectivity.subscribe(self._parts.indexes.forgive)
             self._parts.shelf.room.after_eviction.append(self.hot_lane.table.unmap)
             self._parts.start_housekeeping(self.hot_lane)
+            self.connectivity.tell()
         except BaseException:
             await self._resources.aclose()
             raise
@@ -159,10 +166,11 @@ class _Parts:
         upstreams: Callable[[str], Upstream],
         tasks: Tasks,
         page_work: Blocking,
+        connectivity: Connectivity,
     ) -> None:
         self.shelf = shelf
         self._tasks = tasks
-        self.indexes = Indexes(settings, shelf, upstreams, tasks, page_work)
+        self.indexes = Indexes(settings, shelf, upstreams, tasks, page_work, connectivity)
 
     def start_housekeeping(self, lane: HotLane) -> None:
         """Begin what goes on beside the answers."""
@@ -199,7 +207,11 @@ class _Parts:
 
 
 async def _open(
-    settings: Settings, resources: AsyncExitStack, upstream: Upstream | None, clock: Clock
+    settings: Settings,
+    resources: AsyncExitStack,
+    upstream: Upstream | None,
+    clock: Clock,
+    connectivity: Connectivity,
 ) -> _Parts:
     store = DiskStore(settings.cache_dir)
     resources.callback(store.close)
@@ -217,7 +229,14 @@ async def _open(
     tasks = Tasks()
     resources.push_async_callback(tasks.close)
     resources.callback(shelf.close)
-    return _Parts(settings, shelf, upstreams, tasks, page_work)
+    return _Parts(
+        settings,
+        shelf,
+        lambda name: GatedUpstream(upstreams(name), connectivity),
+        tasks,
+        page_work,
+        connectivity,
+    )
 
 
 async def _upstreams(

@@ -60,6 +60,7 @@ class Site:
         started = time.perf_counter()
         request = request_from(scope)
         sent = Sent(send)
+        clearings = self._hot.clearings
         response = await self._respond(request)
         try:
             try:
@@ -75,7 +76,8 @@ class Site:
             self._counter.count(response.kind, response.cache, sent.body_bytes)
             self._log(request, response, sent.body_bytes, started)
         negotiated = _negotiated(scope)
-        if response.ready is not None and request.target and negotiated is not None:
+        is_current = clearings == self._hot.clearings
+        if response.ready is not None and request.target and negotiated is not None and is_current:
             self._hot.offer(request.target, negotiated, response.ready)
 
     def _log(self, request: Request, response: Response, sent: int, started: float) -> None:
