@@ -105,7 +105,8 @@ class App:
             self.connectivity.subscribe(self._parts.indexes.forgive)
             self._parts.shelf.room.after_eviction.append(self.hot_lane.table.unmap)
             self._parts.start_housekeeping(self.hot_lane)
-            self.connectivity.tell()
+            if self.connectivity.is_offline:
+                self.connectivity.tell()
         except BaseException:
             await self._resources.aclose()
             raise

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_OFFLINE = "offline: no upstream is asked, what is in the cache is served"
+_ONLINE = "online: upstreams are asked again"
+
 
 class Connectivity:
     """The switch. Not thread-safe: used on the event loop only, once there is one."""
@@ -52,16 +55,13 @@ class Connectivity:
             raise not_cached(wanted)
 
     def tell(self) -> None:
-        """Say in the log that nothing is asked, if it is so."""
-        if self._is_offline:
-            log.warning("offline: no upstream is asked, what is in the cache is served")
+        """Say in the log how it is."""
+        log.warning(_OFFLINE if self._is_offline else _ONLINE)
 
     def _switch(self, *, is_offline: bool) -> None:
         if self._is_offline == is_offline:
             return
         self._is_offline = is_offline
-        if not is_offline:
-            log.warning("online: upstreams are asked again")
         self.tell()
         for switched in self._subscribers:
             switched()
