@@ -62,6 +62,27 @@ class NoSuchMoment(CheeseboxError):
     title = "No such moment"
 
 
+class InvalidRequest(CheeseboxError):
+    """A request to the API that does not say what it should."""
+
+    status = 400
+    title = "Bad request"
+
+
+class Unauthorized(CheeseboxError):
+    """Credentials are needed, or those that were sent are wrong."""
+
+    status = 401
+    title = "Unauthorized"
+
+
+class Forbidden(CheeseboxError):
+    """Not allowed, whatever the credentials."""
+
+    status = 403
+    title = "Forbidden"
+
+
 class FileWithheld(CheeseboxError):
     """A policy of the index, or the state of the project, keeps a file from being served.
 

@@ -41,11 +41,12 @@ from cheesebox.simple.policies import AllowOnly, Deny, MinAge, Undated, View
 from cheesebox.web.index_app import IndexApp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from cheesebox.cache.blocking import Blocking
     from cheesebox.cache.connectivity import Connectivity
     from cheesebox.cache.documents import StoredCopy
+    from cheesebox.cache.downloads import Download
     from cheesebox.cache.flights import Tasks
     from cheesebox.cache.guard import Clearance
     from cheesebox.cache.merged_lists import ListSource
@@ -92,6 +93,7 @@ class _Held:
     origins: Origins
     files: Files
     lists: SwitchedLists
+    downloads: Downloads
 
 
 class IndexSource:
@@ -185,10 +187,11 @@ class Indexes:
         pages = Pages(index, documents, self._page_work)
         guard = Guard(pages, documents, shelf.clock)
         origins = Origins(index, pages)
+        downloads = Downloads(upstream, shelf, tasks, persistence)
         files = Files(
             index,
             origins,
-            Downloads(upstream, shelf, tasks, persistence),
+            downloads,
             Relays(upstream, tasks, persistence, shelf.clock),
             self.adoption,
             shelf,
@@ -196,18 +199,20 @@ class Indexes:
         )
         upstream_lists = Lists(index, documents, shelf, self._renderer, tasks)
         lists = SwitchedLists(upstream_lists, index, self._connectivity, shelf, tasks)
-        return _Held(index, views, documents, pages, guard, origins, files, lists)
+        return _Held(index, views, documents, pages, guard, origins, files, lists, downloads)
 
     def app(self, s: IndexSettings) -> IndexApp:
         """Build what answers below the mount of an index."""
         header, hot_file_max = self._settings.status_header.lower(), self._settings.hot_file_max
         if (held := self._held.get(s.name)) is not None:
-            return IndexApp(held.views, held.pages, held.lists, held.guard, held.files, header, hot_file_max)
+            return IndexApp(
+                s.name, held.views, held.pages, held.lists, held.guard, held.files, header, hot_file_max
+            )
         source = self._source(s, Shown(s.mount, s.public_url))
         memory = self._settings.hot_size // _PAGE_MEMORY_SHARE
         pages = SourcePages(source, self._page_work, self._tasks, memory)
         views = Views(View(), Undated(s.undated), self._shelf.clock)
-        return IndexApp(views, pages, self._list(s), source, source, header, hot_file_max)
+        return IndexApp(s.name, views, pages, self._list(s), source, source, header, hot_file_max)
 
     def _source(self, s: IndexSettings, shown: Shown) -> Source:
         if (folder := self._folders.get(s.name)) is not None:
@@ -238,6 +243,16 @@ class Indexes:
         for held in self._held.values():
             held.documents.forgive()
             held.index.forgive()
+
+    def forget(self, keys: Sequence[Key]) -> None:
+        """Let go of what memory holds of stored objects that are gone."""
+        for held in self._held.values():
+            for key in keys:
+                held.documents.drop_from_memory(key)
+
+    def downloads(self) -> list[Download]:
+        """Give the downloads that are under way."""
+        return [download for held in self._held.values() for download in held.downloads.under_way()]
 
     def documents(self, name: str) -> Documents:
         """Give the documents of an upstream's index, for those who show or count them."""

@@ -105,6 +105,11 @@ def _credential(unit: Unit, text: str, default: Any = None, *, is_secret: bool =
     return field(default=default, metadata=meta, repr=not is_secret)
 
 
+def _secret(group: Group, text: str) -> Any:
+    meta = {"unit": Unit.TEXT, "group": group, "help": text, "choices": (), "is_secret": True}
+    return field(default=None, metadata=meta, repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexSettings:
     """Settings of one index; durations in seconds."""
@@ -228,6 +233,9 @@ class Settings:
     access_log: bool = _field(Unit.FLAG, Group.SERVER, "log one line a request", default=True)
     status_header: str = _field(
         Unit.TEXT, Group.SERVER, "response header that tells HIT from MISS", "X-Cache2"
+    )
+    admin_token: str | None = _secret(
+        Group.SERVER, "bearer token of those who may change something by the API"
     )
     keep_alive: float = _field(
         Unit.DURATION, Group.SERVER, "how long an idle client connection is kept", 75.0

@@ -32,6 +32,7 @@ def server_options(settings: Settings, app: App) -> ServerOptions:
         grace=settings.shutdown_grace,
         limit_concurrency=settings.limit_concurrency,
         protocol_class=with_lane(app.hot_lane),
+        control_dir=settings.cache_dir,
     )
 
 

@@ -13,7 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from cheesebox.cache.freshness import Verdict
 from cheesebox.cache.memory import WeightedLru
+from cheesebox.ports import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 _OVERHEAD = 1024
 _LONGEST_KEY = 1024
 _VARIANTS = 8
+_HIT = Verdict.HIT.value
 
 Negotiated = tuple[bytes, bytes]
 """``Accept`` and ``Accept-Encoding`` as they were sent (empty: not sent)."""
@@ -61,13 +64,13 @@ class ReadyAnswer:
 
     __slots__ = (
         *("_full", "_not_modified", "_remaining", "_template"),
-        *("body", "etag", "hits", "is_mapped", "key", "kind", "sent", "source"),
+        *("body", "etag", "hits", "is_mapped", "key", "sent", "source", "tally"),
     )
 
-    def __init__(self, template: Template) -> None:
+    def __init__(self, template: Template, index: str) -> None:
         self._template = template
         self.key = template.key
-        self.kind = template.kind
+        self.tally = Tally(index, template.kind, _HIT)
         self.etag = template.etag.encode("latin-1")
         self.body = template.body
         self.source = template.source
@@ -110,8 +113,11 @@ class HotTable:
         answers = self._targets.get(target)
         return None if answers is None else answers.get(negotiated)
 
-    def offer(self, target: bytes, negotiated: Negotiated, template: Template) -> None:
-        """Take a ready answer in, unless its target has too many already."""
+    def offer(self, target: bytes, negotiated: Negotiated, template: Template, index: str = "") -> None:
+        """Take a ready answer in, unless its target has too many already.
+
+        ``index`` is the one that its uses are counted for.
+        """
         if len(target) + len(negotiated[0]) + len(negotiated[1]) > _LONGEST_KEY:
             return
         answers = self._targets.get(target)
@@ -122,7 +128,7 @@ class HotTable:
             return
         if held is None and len(answers) >= _VARIANTS:
             return
-        answers[negotiated] = ReadyAnswer(template)
+        answers[negotiated] = ReadyAnswer(template, index)
         if isinstance(template.body, memoryview):
             self._mapped.add(target)
             if len(self._mapped) > 2 * len(self._targets) + _VARIANTS:

@@ -10,10 +10,10 @@ from cheesebox.web.access_log import Access
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cheesebox.cache.ledger import Ledger
     from cheesebox.ports import Clock, Key
     from cheesebox.web.access_log import AccessLog
     from cheesebox.web.hot import HotTable, Negotiated, ReadyAnswer
-    from cheesebox.web.statistics import AnswerCounter
 
 _HIT = Verdict.HIT.value
 
@@ -24,13 +24,13 @@ class HotLane:
     def __init__(
         self,
         table: HotTable,
-        counter: AnswerCounter,
+        ledger: Ledger,
         access_log: AccessLog | None,
         touch: Callable[[Key, float, int], None],
         clock: Clock,
     ) -> None:
         self.table = table
-        self._counter = counter
+        self._ledger = ledger
         self._access_log = access_log
         self._touch = touch
         self._clock = clock
@@ -61,6 +61,6 @@ class HotLane:
         used, self._used = self._used, []
         now = self._clock()
         for ready in used:
-            self._counter.count(ready.kind, _HIT, ready.sent, ready.hits)
+            self._ledger.count(ready.tally, ready.sent, ready.hits)
             self._touch(ready.key, now, ready.hits)
             ready.hits = ready.sent = 0

@@ -50,6 +50,7 @@ class IndexApp:
 
     def __init__(
         self,
+        name: str,
         views: Views,
         pages: Pages | SourcePages,
         lists: SwitchedLists | FolderLists | MergedLists,
@@ -58,6 +59,7 @@ class IndexApp:
         status_header: str,
         hot_file_max: int,
     ) -> None:
+        self.name = name
         self._views = views
         self._pages = pages
         self._guard = guard
