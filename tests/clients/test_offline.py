@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from typing import TYPE_CHECKING
 
@@ -90,3 +91,36 @@ def test_uv_does_not_look_for_it_in_another_index(uv: Client, away: CheeseboxPro
     code, _ = uv.attempt(*command, "other")
     assert code != 0
     assert pypi.count("*") == 0
+
+
+PROJECT = """\
+[project]
+name = "tiny"
+version = "0"
+requires-python = ">=3.11"
+dependencies = ["demo"]
+
+[[tool.uv.index]]
+name = "box"
+url = "{url}"
+default = true
+"""
+
+
+def test_uv_says_at_once_why_a_locked_file_cannot_be_had(
+    uv: Client, box: CheeseboxProcess, shop: Shop
+) -> None:
+    uv.write("pyproject.toml", PROJECT.format(url=box.url))
+    uv.run("lock")
+    os.kill(box.pid, signal.SIGUSR1)
+    box.wait_for_line("offline: no upstream is asked")
+    code, output = uv.attempt("sync", "--frozen")
+    told = " ".join(output.split())
+    assert code != 0
+    assert "Server message: Offline, cheesebox is offline, and packages/" in told
+    found = re.search(r"(\S+\.whl) is not in the cache", told)
+    assert found
+    filename = found[1].rpartition("/")[2]
+    assert filename in {shop.new.filename, shop.helper.filename}  # whichever fails first
+    box.wait_for_line(f"424 .*{re.escape(filename)} ")
+    assert asked(box, filename + " ") == 1

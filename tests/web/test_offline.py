@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import threading
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.distributions import incompressible
-from tests.fakes.faults import Delay, Status
+from tests.fakes.faults import Delay, Status, Truncate
 from tests.web.running import run_app
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -203,6 +204,29 @@ def test_pages_follow_a_download_that_ends_after_the_switch(box, pypi):
     assert bodies == [large.content]
     assert listed(box).keys() == {large.filename}
     assert box.get(f"/pypi{large.path}")["x-cache2"] == "HIT"
+
+
+def test_a_download_that_breaks_after_the_switch_is_not_resumed(launch, pypi):
+    box = launch(retries="4")
+    large = pypi.add_file("demo", "demo-1.0-py3-none-any.whl", incompressible(3_000_000, seed="demo"))
+    box.get(PAGE)
+    pypi.fault("*.whl", Truncate(2_000_000), Delay(0.5))
+    outcome = []
+
+    def fetch():
+        try:
+            outcome.append(box.get(f"/pypi{large.path}").status)
+        except http.client.IncompleteRead as cut:
+            outcome.append(cut)
+
+    client = threading.Thread(target=fetch)
+    client.start()
+    pypi.wait_for_requests("*.whl")
+    go_offline(box)
+    client.join(30)
+    assert isinstance(outcome[0], http.client.IncompleteRead)
+    assert pypi.count("*.whl") == 1
+    assert listed(box) == {}
 
 
 def test_policies_and_time_travel_hold_as_well(launch, demo):
