@@ -226,6 +226,9 @@ class _Parts:
         kept = await self.indexes.adoption.rebuild(self.indexes.find_origin)
         if kept:
             log.info("catalogue rebuilt: %d objects found on disk", kept)
+        if self.indexes.adoption.has_left:
+            log.warning("files whose page is not cached are looked at again at the next start online")
+            return
         await self.shelf.blocking(self.shelf.catalogue.remember, "rebuilt", "1")
         self.indexes.adoption.is_over = True
 

@@ -132,7 +132,7 @@ def test_anything_else_fails_at_once_and_says_why(away, pypi, path, method):
     answer = away.get(f"/pypi/{path}", method)
     assert answer.status == 424
     assert "retry-after" not in answer.headers
-    assert answer["cache-control"] == "no-store"
+    assert (answer["cache-control"], answer["cache-status"]) == ("no-store", "cheesebox; detail=offline")
     if method == "GET":
         told = problem(answer)
         assert told["title"] == "Offline"
@@ -307,6 +307,23 @@ def test_the_program_can_start_offline_with_what_an_earlier_run_left(tmp_path, p
         assert pypi.count("*") == 0
         go_online(box)
         assert demo.new.filename in listed(box)
+
+
+def test_files_that_nobody_can_vouch_for_offline_are_left_until_somebody_can(tmp_path, pypi, demo):
+    folder = tmp_path / "kept"
+    with run_app(folder, pypi.simple_url) as box:
+        for path in (PAGE, f"/pypi{demo.old.path}"):
+            assert box.get(path).status == 200
+    for lost in (*folder.glob("catalogue.sqlite*"), folder / "pypi" / "simple" / "demo.page"):
+        lost.unlink()
+    with run_app(folder, pypi.simple_url, offline="true") as box:
+        box.call(box.app._parts._rebuild())
+        assert box.get(f"/pypi{demo.old.path}").status == 424
+    pypi.clear()
+    with run_app(folder, pypi.simple_url) as box:
+        box.call(box.app._parts._rebuild())
+        assert box.get(f"/pypi{demo.old.path}")["x-cache2"] == "HIT"
+    assert pypi.count("*.whl") == 0
 
 
 def test_switching_under_load_never_mixes_the_two(away, demo, pypi):
