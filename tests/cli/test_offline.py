@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
-from urllib.request import Request, urlopen
+from contextlib import closing
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 from tests.fakes.cheesebox_process import CheeseboxProcess
 from tests.fakes.pypi import FakePyPI
@@ -14,9 +17,11 @@ JSON = "application/vnd.pypi.simple.v1+json"
 
 
 def versions(box):
-    request = Request(f"{box.url}demo/", headers={"Accept": JSON})
-    with urlopen(request, timeout=30) as answer:
-        return json.load(answer)["versions"]
+    """Ask as installers do, over a connection that is kept: so answers come from the hot lane, too."""
+    url = urlsplit(f"{box.url}demo/")
+    with closing(http.client.HTTPConnection(url.netloc, timeout=30)) as connection:
+        connection.request("GET", url.path, headers={"Accept": JSON})
+        return json.load(connection.getresponse())["versions"]
 
 
 def test_signals_switch_a_running_server_and_the_log_tells(tmp_path):
