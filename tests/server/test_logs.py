@@ -5,9 +5,9 @@ import logging
 import pytest
 
 from cheesebox.server import logs
-from cheesebox.web.access_log import Access, to_logger
+from cheesebox.web.access_log import Access, Facts, to_logger
 
-ACCESS = Access(0.0, 200, "HIT", 3.14159, 18_500, "GET", "/pypi/simple/six/", "127.0.0.1")
+ACCESS = Access(0.0, Facts(200, "HIT", 3.14159, 18_500, "GET", "/pypi/simple/six/", "127.0.0.1"))
 
 
 class Terminal(io.StringIO):

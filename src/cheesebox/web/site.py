@@ -11,7 +11,7 @@ from cheesebox.cache.freshness import Verdict
 from cheesebox.errors import CheeseboxError
 from cheesebox.ports import Tally
 from cheesebox.web import problems
-from cheesebox.web.access_log import Access
+from cheesebox.web.access_log import Access, Facts
 from cheesebox.web.http import (
     ClientGone,
     Receive,
@@ -91,18 +91,10 @@ class Site:
         if self._access_log is None:
             return
         taken = (time.perf_counter() - started) * 1000
-        self._access_log.write(
-            Access(
-                time.time(),
-                response.status,
-                response.cache,
-                taken,
-                sent,
-                request.method,
-                request.path,
-                request.client,
-            )
+        facts = Facts(
+            response.status, response.cache, taken, sent, request.method, request.path, request.client
         )
+        self._access_log.write(Access(time.time(), facts))
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
         try:
