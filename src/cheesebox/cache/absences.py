@@ -53,7 +53,8 @@ class Absences:
             except StoreError as error:
                 log.error("%s: cannot be recalled: %s", name, error)
                 return _PRESENT
-            self._hold(name, value or _PRESENT)
+            if name not in self._known:  # what was written meanwhile is newer
+                self._hold(name, value or _PRESENT)
         return self._known[name]
 
     async def _remember(self, name: str, value: str) -> None:

@@ -105,9 +105,9 @@ class Merged:
     async def _note(self, asked: Sequence[Source], found: Source, project: ProjectName) -> None:
         for source in asked:
             if source is found:
-                return await self._absences.forget(source.name, project)
+                await self._absences.forget(source.name, project)
+                return
             await self._absences.note(source.name, project)
-        return None
 
     async def _united(self, project: ProjectName, view: View, *, refresh: bool) -> Found:
         asked = [_at_hand(ask(source, project, view, refresh=refresh)) for source in self._sources]
