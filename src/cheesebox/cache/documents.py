@@ -24,6 +24,7 @@ from weakref import WeakValueDictionary
 
 from cheesebox.cache import envelope, freshness
 from cheesebox.cache.bodies import read_body
+from cheesebox.cache.connectivity import Connectivity, not_cached
 from cheesebox.cache.flights import Flights
 from cheesebox.cache.freshness import Policy, Refresh, Serve, Verdict
 from cheesebox.cache.memory import WeightedLru
@@ -176,8 +177,10 @@ class Documents:
         memory: int | WeightedLru[Key, StoredCopy],
         max_page_size: int,
         work: Blocking | None = None,
+        connectivity: Connectivity | None = None,
     ) -> None:
         """``work`` runs the reading of bodies, in few threads; by default the shelf's do it."""
+        self.connectivity = connectivity or Connectivity()
         self._upstream = upstream
         self._shelf = shelf
         self._work = work or shelf.blocking
@@ -207,6 +210,8 @@ class Documents:
         """
         self._recall_absence(document, refresh=refresh)
         copy = await self._find(document)
+        if self.connectivity.is_offline:
+            return self._serve_offline(document, copy)
         now = self._clock()
         decision = freshness.decide(
             copy.facts if copy else None,
@@ -250,6 +255,19 @@ class Documents:
     def _serve(self, document: Document, copy: StoredCopy, verdict: Verdict) -> Answered:
         self._shelf.touch(document.key)
         return self._answer(document, copy, verdict)
+
+    def _serve_offline(self, document: Document, copy: StoredCopy | None) -> Answered:
+        """Serve the copy, however old; without one the last 404 is the last that is known."""
+        if copy is not None:
+            is_fresh = freshness.is_fresh(copy.facts, self._clock(), document.policy)
+            return self._serve(document, copy, Verdict.HIT if is_fresh else Verdict.STALE)
+        if document.key in self._absent:
+            raise NotFound(f"{document.url}: not found", remembered=True)
+        raise not_cached(document.url)
+
+    def forgive(self) -> None:
+        """Forget the failures of the upstream: it is asked at once."""
+        self._troubles.clear()
 
     async def _fetch(self, document: Document, copy: StoredCopy | None) -> Answered:
         joined = document.key in self._flights

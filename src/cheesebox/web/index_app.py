@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from cheesebox.cache.files import Files, OpenFile
     from cheesebox.cache.folders import FolderLists
     from cheesebox.cache.guard import Clearance, Guard
-    from cheesebox.cache.lists import Lists
     from cheesebox.cache.merged_lists import MergedLists
+    from cheesebox.cache.offline_lists import SwitchedLists
     from cheesebox.cache.pages import PageAnswer, Pages
     from cheesebox.cache.representations import Representation
     from cheesebox.cache.source_pages import SourcePages
@@ -53,7 +53,7 @@ class IndexApp:
         name: str,
         views: Views,
         pages: Pages | SourcePages,
-        lists: Lists | FolderLists | MergedLists,
+        lists: SwitchedLists | FolderLists | MergedLists,
         guard: Guard | Source,
         files: Files | Source,
         status_header: str,
