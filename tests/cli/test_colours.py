@@ -4,22 +4,6 @@ import sys
 
 import pytest
 
-from cheesebox.cli.colours import wants_colours
-
-
-@pytest.mark.parametrize(
-    ("is_terminal", "environ", "coloured"),
-    [
-        (True, {}, True),
-        (True, {"NO_COLOR": ""}, True),
-        (True, {"NO_COLOR": "1"}, False),
-        (True, {"TERM": "dumb"}, False),
-        (False, {"TERM": "xterm"}, False),
-    ],
-)
-def test_colours_are_for_terminals_that_want_them(is_terminal, environ, coloured):
-    assert wants_colours(is_terminal=is_terminal, environ=environ) is coloured
-
 
 @pytest.mark.parametrize(("environ", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_a_difference_is_coloured_on_a_real_terminal(environ, coloured, tmp_path):

@@ -51,3 +51,9 @@ def test_programs_read_the_findings_as_json(args, capsys):
 def test_the_settings_are_those_of_the_server(args, capsys):
     assert main([*args, "--max-size", "0"]) == 2
     assert "max_size" in capsys.readouterr().err
+
+
+def test_nobody_is_asked_while_offline(args, pypi, capsys):
+    assert main([*args, "--offline"]) == 0
+    assert "offline is set" in capsys.readouterr().out
+    assert pypi.count("*") == 0

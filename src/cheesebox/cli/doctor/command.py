@@ -16,7 +16,7 @@ from cheesebox.cli.config.address import address_of, listening
 from cheesebox.cli.config.command import surroundings
 from cheesebox.cli.doctor.asking import ask_upstreams
 from cheesebox.cli.doctor.directory import SpaceLimits, judge_directory, judge_secret, judge_space
-from cheesebox.cli.doctor.findings import Level
+from cheesebox.cli.doctor.findings import Level, warn
 from cheesebox.cli.doctor.installers import judge_installer
 from cheesebox.cli.doctor.limits import judge_open_files
 from cheesebox.cli.doctor.looking import (
@@ -54,24 +54,34 @@ def _doctor(config: Path | None, *, as_json: bool, **options: Any) -> int:
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything, and judge it."""
-    listener = look_for_server(settings)
+    listener = look_for_server(settings) if settings.port else Listener.NOBODY
     if settings.port:
         yield judge_server(listener, f"http://{listening(settings)}")
+    yield from _upstreams(settings)
+    yield from _disk(settings, server_answers=listener in (Listener.READY, Listener.NOT_READY))
+    yield judge_open_files(open_files(), settings.max_connections)
+    ours = _addresses(settings)
+    for installer in look_at_installers(surroundings()):
+        yield from judge_installer(installer, ours)
+
+
+def _upstreams(settings: Settings) -> Iterator[Finding]:
+    if settings.offline:
+        yield warn("upstream", "offline is set: no upstream is asked", "unset offline to ask them again")
+        return
     asked = asyncio.run(ask_upstreams(settings))
     for upstream in asked:
         yield from judge_upstream(upstream, time.time())
     if asked:
         yield judge_clock(asked)
+
+
+def _disk(settings: Settings, *, server_answers: bool) -> Iterator[Finding]:
     directory = look_at_directory(settings.cache_dir)
-    answers = listener in (Listener.READY, Listener.NOT_READY)
-    yield from judge_directory(directory, server_answers=answers)
+    yield from judge_directory(directory, server_answers=server_answers)
     yield from judge_space(directory, SpaceLimits(settings.max_size, settings.min_free))
     for path, mode in look_at_secrets(settings):
         yield judge_secret(path, mode)
-    yield judge_open_files(open_files(), settings.max_connections)
-    ours = _addresses(settings)
-    for installer in look_at_installers(surroundings()):
-        yield from judge_installer(installer, ours)
 
 
 def _addresses(settings: Settings) -> Sequence[Address]:
