@@ -9,8 +9,8 @@ from cheesebox.cli.places import Surroundings, pip_files, pip_user_file, uv_file
 APPDATA = {"APPDATA": "C:\\Users\\kim\\AppData\\Roaming", "PROGRAMDATA": "C:\\ProgramData"}
 
 
-def on(platform, home="/home/kim", folders=(), **environ):
-    return Surroundings(platform, environ, home, lambda path: str(path) in folders)
+def on(platform, home="/home/kim", there=(), **environ):
+    return Surroundings(platform, environ, home, lambda path: str(path) in there)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def on(platform, home="/home/kim", folders=(), **environ):
         (on("linux", XDG_CONFIG_HOME=""), "/home/kim/.config/pip/pip.conf", "/home/kim/.config/uv/uv.toml"),
         (on("darwin", "/Users/k"), "/Users/k/.config/pip/pip.conf", "/Users/k/.config/uv/uv.toml"),
         (
-            on("darwin", "/Users/k", folders=["/Users/k/Library/Application Support/pip"]),
+            on("darwin", "/Users/k", there=["/Users/k/Library/Application Support/pip"]),
             "/Users/k/Library/Application Support/pip/pip.conf",
             "/Users/k/.config/uv/uv.toml",
         ),
@@ -49,7 +49,7 @@ def test_the_user_s_file_is_among_those_that_are_read(platform):
 
 
 def test_files_are_named_from_the_weakest_to_the_strongest():
-    around = on("linux", VIRTUAL_ENV="/venv", PIP_CONFIG_FILE="/p.conf", XDG_CONFIG_DIRS="/a:/b")
+    around = on("linux", VIRTUAL_ENV="/venv", XDG_CONFIG_DIRS="/a:/b")
     assert [str(path) for path in pip_files(around)] == [
         "/a/pip/pip.conf",
         "/b/pip/pip.conf",
@@ -57,8 +57,15 @@ def test_files_are_named_from_the_weakest_to_the_strongest():
         "/home/kim/.pip/pip.conf",
         "/home/kim/.config/pip/pip.conf",
         "/venv/pip.conf",
-        "/p.conf",
     ]
+
+
+def test_a_file_that_is_named_takes_the_place_of_the_user_s_if_it_is_there():
+    named, user = PurePosixPath("/p.conf"), PurePosixPath("/home/kim/.config/pip/pip.conf")
+    there = pip_files(on("linux", there=["/p.conf"], PIP_CONFIG_FILE="/p.conf"))
+    gone = pip_files(on("linux", PIP_CONFIG_FILE="/p.conf"))
+    assert (there[-1], user in there) == (named, False)
+    assert (gone[-1], user in gone) == (named, True)
 
 
 def test_windows_and_macos_have_a_file_for_the_whole_machine():

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,13 +15,11 @@ import yaml
 
 from cheesebox.cli.config import clients
 from cheesebox.cli.config.address import Address, parse_address
-from cheesebox.cli.places import Surroundings, pip_user_file, uv_user_file
+from cheesebox.cli.places import Surroundings, pip_files, pip_user_file, uv_user_file
 from tests.clients.client import Client
 from tests.clients.environments import PDM, PIPS, POETRY, UV, prepare
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.fakes.cheesebox_process import CheeseboxProcess
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
@@ -77,13 +76,31 @@ def test_pip_follows_what_was_written_and_edits_the_same_file(pip: Client, box: 
     assert installed(pip) == ["demo-2.0.dist-info", "helper-1.5.dist-info"]
 
 
+@pytest.mark.parametrize("named", ["named.conf", "gone.conf", ""])
+def test_pip_reads_the_files_that_are_known(pip: Client, named: str) -> None:
+    pip.write("named.conf", "[global]\ntimeout = 60\n")
+    given = {
+        "XDG_CONFIG_DIRS": "/a:/b",
+        "PIP_CONFIG_FILE": str(pip.project / named) if named else "",
+        "VIRTUAL_ENV": str(pip.tool.folder),
+    }
+    told = pip.run("config", "debug", **given)
+    read = {line.split(",")[0].strip() for line in told.splitlines() if ", exists:" in line}
+    home = pip.folder / "home"
+    environ = {**given, "XDG_CONFIG_HOME": f"{home}/config"}
+    known = pip_files(Surroundings("linux", environ, str(home), lambda path: Path(path).exists()))
+    assert {str(path) for path in known} == read - {""}
+
+
 def test_uv_follows_what_was_written(uv: Client, box: CheeseboxProcess) -> None:
     file = uv.folder / "home" / "config" / "uv" / "uv.toml"
     assert str(file) == str(uv_user_file(around(uv)))
     file.parent.mkdir(parents=True)
-    file.write_text("# mine\ncompile-bytecode = true\n")
+    # The old way of naming an index is weaker than the new one, and stays.
+    before = '# mine\ncompile-bytecode = true\nindex-url = "http://127.0.0.1:9/simple/"\n'
+    file.write_text(before)
     write(uv, "uv", box.url)
-    assert file.read_text().startswith("# mine\ncompile-bytecode = true\n")
+    assert file.read_text().startswith(before)
     uv.run("pip", "install", "--target", "installed", "demo")
     assert installed(uv) == ["demo-2.0.dist-info", "helper-1.5.dist-info"]
     assert list(uv.project.glob("installed/demo/__pycache__/*.pyc"))

@@ -19,7 +19,7 @@ class Surroundings:
     platform: str
     environ: Mapping[str, str]
     home: str
-    is_folder: Callable[[PurePath], bool] = field(default=lambda _: False)
+    exists: Callable[[PurePath], bool] = field(default=lambda _: False)
 
     def path(self, *parts: str) -> PurePath:
         """Join a path as the platform writes them."""
@@ -36,7 +36,7 @@ def pip_user_file(around: Surroundings) -> PurePath:
         return around.path(_roaming(around), "pip", "pip.ini")
     if around.platform == _MACOS:
         library = around.path(around.home, "Library", "Application Support", "pip")
-        folder = library if around.is_folder(library) else around.path(around.home, ".config", "pip")
+        folder = library if around.exists(library) else around.path(around.home, ".config", "pip")
         return folder / "pip.conf"
     return around.path(_xdg_config(around), "pip", "pip.conf")
 
@@ -44,10 +44,14 @@ def pip_user_file(around: Surroundings) -> PurePath:
 def pip_files(around: Surroundings) -> tuple[PurePath, ...]:
     """Give all files that pip reads, whether they exist or not; the later wins."""
     named = around.variable("PIP_CONFIG_FILE")
-    if named and named in ("/dev/null", "nul"):
+    if named in ("/dev/null", "nul"):
         return ()
     legacy = ("pip", "pip.ini") if around.platform == _WINDOWS else (".pip", "pip.conf")
-    files = [*_pip_global(around), around.path(around.home, *legacy), pip_user_file(around)]
+    files = _pip_global(around)
+    if not (
+        named and around.exists(around.path(named))
+    ):  # a file that is named takes the place of the user's
+        files += [around.path(around.home, *legacy), pip_user_file(around)]
     if environment := around.variable("VIRTUAL_ENV"):
         files.append(around.path(environment, legacy[1]))
     return (*files, around.path(named)) if named else tuple(files)

@@ -69,7 +69,12 @@ def address_of(settings: Settings, index: IndexSettings) -> Address:
         return Address(index.public_url.rstrip("/"))
     if not settings.port:
         raise SettingsError("port = 0 picks a free port at each start: say with --url where the index is")
-    return Address(f"http://{listening(settings)}{index.mount}")
+    return Address(f"{root_url(settings)}{index.mount}")
+
+
+def root_url(settings: Settings) -> str:
+    """Give the URL by which this machine reaches the server, without a slash at the end."""
+    return f"http://{listening(settings)}"
 
 
 def listening(settings: Settings) -> str:

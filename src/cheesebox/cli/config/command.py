@@ -60,7 +60,7 @@ USER_FILES: Mapping[str, UserFile] = {
 
 def surroundings() -> Surroundings:
     """Give those of this process."""
-    return Surroundings(sys.platform, os.environ, str(Path.home()), lambda path: Path(path).is_dir())
+    return Surroundings(sys.platform, os.environ, str(Path.home()), lambda path: Path(path).exists())
 
 
 def _config(tool: str, url: str | None, name: str | None, config: Path | None, *, write: bool) -> None:

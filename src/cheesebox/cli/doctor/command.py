@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cheesebox.cli.colours import say
-from cheesebox.cli.config.address import address_of, listening
+from cheesebox.cli.config.address import address_of, root_url
 from cheesebox.cli.config.command import surroundings
 from cheesebox.cli.doctor.asking import ask_upstreams
 from cheesebox.cli.doctor.directory import SpaceLimits, judge_directory, judge_secret, judge_space
@@ -56,7 +56,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything, and judge it."""
     listener = look_for_server(settings) if settings.port else Listener.NOBODY
     if settings.port:
-        yield judge_server(listener, f"http://{listening(settings)}")
+        yield judge_server(listener, root_url(settings))
     yield from _upstreams(settings)
     yield from _disk(settings, server_answers=listener in (Listener.READY, Listener.NOT_READY))
     yield judge_open_files(open_files(), settings.max_connections)
