@@ -80,8 +80,8 @@ def history(hours: int) -> models.HistoryDocument:
             rows.append(models.HourSum(start, sums(asked - round(asked * cold), round(asked * cold))))
     hits, misses = (sum(getattr(row.sum, name) for row in rows) for name in ("hits", "misses"))
     indexes = [
-        models.IndexSum("pypi", sums(hits - hits // 20, misses // 2)),
-        models.IndexSum("pytorch", sums(hits // 20, misses // 2, each=90 * MB)),
+        models.IndexSum("pypi", sums(hits - hits // 20, misses - misses // 20)),
+        models.IndexSum("pytorch", sums(hits // 20, misses // 20, each=9 * MB)),
     ]
     return models.HistoryDocument(since, sums(hits, misses, 14), indexes, rows, [])
 

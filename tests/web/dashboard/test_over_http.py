@@ -11,7 +11,7 @@ from tests.web.dashboard.markup import Page
 from tests.web.running import run_app
 
 PAGES = ("", "?span=7d", "?span=35d", "projects", "settings")
-FRAGMENTS = ("activity", "overview", "history", "history?span=35d", "highlights")
+FRAGMENTS = ("activity", "totals", "health", "history", "history?span=35d", "highlights")
 
 
 def text_of(box, path: str) -> str:

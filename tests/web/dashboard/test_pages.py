@@ -209,7 +209,7 @@ def test_a_host_that_fails_is_told_first():
 
 def test_an_offline_cache_says_so():
     overview = msgspec.structs.replace(staged.overview(), is_offline=True)
-    assert "Offline: no upstream is asked" in PAGES.overview(overview)
+    assert "Offline: no upstream is asked" in PAGES.totals(overview)
 
 
 def test_an_empty_cache_tells_what_to_do():

@@ -72,7 +72,8 @@ class Dashboard:
             "projects": self._projects,
             "settings": self._settings,
             "fragments/activity": self._activity,
-            "fragments/overview": self._overview,
+            "fragments/totals": self._totals,
+            "fragments/health": self._health,
             "fragments/history": self._history,
             "fragments/highlights": self._highlights,
         }
@@ -117,8 +118,11 @@ class Dashboard:
     async def _activity(self, _: Request) -> str:
         return self._pages.activity(self._operations.activity(), self._operations.clock())
 
-    async def _overview(self, _: Request) -> str:
-        return self._pages.overview(self._operations.overview())
+    async def _totals(self, _: Request) -> str:
+        return self._pages.totals(self._operations.overview())
+
+    async def _health(self, _: Request) -> str:
+        return self._pages.health(self._operations.overview())
 
     async def _history(self, request: Request) -> str:
         window = _window(request)

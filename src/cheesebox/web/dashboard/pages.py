@@ -81,9 +81,13 @@ class Pages:
             top=top,
         )
 
-    def overview(self, overview: models.Overview) -> str:
-        """Write what the first page has of the state of the cache."""
-        return self._write("_overview.html", root="", now=overview.now, **_overview(overview))
+    def totals(self, overview: models.Overview) -> str:
+        """Write what is not as it should be, and the sums since the start."""
+        return self._write("_totals.html", root="", now=overview.now, **_overview(overview))
+
+    def health(self, overview: models.Overview) -> str:
+        """Write how full the storage is and how the upstreams fare."""
+        return self._write("_health.html", root="", now=overview.now, **_overview(overview))
 
     def history(self, history: models.HistoryDocument, window: Window, now: float) -> str:
         """Write the plots."""
