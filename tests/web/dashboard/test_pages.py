@@ -10,7 +10,8 @@ import pytest
 from cheesebox.errors import NotFound
 from cheesebox.ports import Order
 from cheesebox.web import models
-from cheesebox.web.dashboard.pages import Pages, ProjectsAsked
+from cheesebox.web.dashboard.asked import ProjectsAsked
+from cheesebox.web.dashboard.pages import Pages
 from cheesebox.web.dashboard.series import DAY, MONTH, WEEK
 from tests.web.dashboard import staged
 from tests.web.dashboard.markup import Page

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from cheesebox.errors import CheeseboxError, InvalidRequest, NotFound
+from cheesebox.errors import CheeseboxError, NotFound
 from cheesebox.ports import Order
 from cheesebox.web import problems
 from cheesebox.web.dashboard import assets
+from cheesebox.web.dashboard.asked import projects_asked, window_asked
 from cheesebox.web.dashboard.memo import Memo
-from cheesebox.web.dashboard.pages import Pages, ProjectsAsked
-from cheesebox.web.dashboard.series import DAY, WINDOWS
+from cheesebox.web.dashboard.series import WINDOWS
 from cheesebox.web.http import Response
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from cheesebox.web import models
+    from cheesebox.web.dashboard.pages import Pages
     from cheesebox.web.dashboard.series import Window
     from cheesebox.web.http import Request
     from cheesebox.web.operations import Operations
 
-    Handler = Callable[[Request], Awaitable[str]]
+    Handler = Callable[[Pages, Request], Awaitable[str]]
 
 _TOP_PROJECTS = 10
-_PAGE = 100
-_FARTHEST = 10**9
 _SCANNED_EVERY = 15.0
 _SUMMED_EVERY = 5.0
 _POLICY = (
@@ -59,14 +60,15 @@ def _costly(operations: Operations) -> Costly:
 
 
 class Dashboard:
-    """The pages below ``/-/``. Reads the package's templates and assets when it is built."""
+    """The pages below ``/-/``. Reads the package's assets when it is built."""
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
         self._costly = _costly(operations)
         loaded = assets.load()
         self._assets = {asset.name: asset for asset in loaded.values()}
-        self._pages = Pages({suffix: asset.name for suffix, asset in loaded.items()})
+        names = {suffix: asset.name for suffix, asset in loaded.items()}
+        self._pages = Memo(lambda: asyncio.to_thread(_compiled, names), operations.clock, math.inf)
         self._handlers: Mapping[str, Handler] = {
             "": self._home,
             "projects": self._projects,
@@ -87,10 +89,11 @@ class Dashboard:
             handler = self._project
         if handler is None:
             return None
+        pages = await self._pages.get()
         try:
-            return _html(200, await handler(request))
+            return _html(200, await handler(pages, request))
         except CheeseboxError as error:
-            return _html(error.status, self._pages.error(error, path))
+            return _html(error.status, pages.error(error, path))
 
     def _asset(self, name: str) -> Response:
         asset = self._assets.get(name)
@@ -104,9 +107,9 @@ class Dashboard:
         ]
         return Response(200, headers, asset.body, kind="own")
 
-    async def _home(self, request: Request) -> str:
-        window = _window(request)
-        return self._pages.home(
+    async def _home(self, pages: Pages, request: Request) -> str:
+        window = window_asked(request)
+        return pages.home(
             self._operations.overview(),
             await self._costly.history[window.name].get(),
             window,
@@ -115,62 +118,51 @@ class Dashboard:
             (await self._costly.top.get()).projects,
         )
 
-    async def _activity(self, _: Request) -> str:
-        return self._pages.activity(self._operations.activity(), self._operations.clock())
+    async def _activity(self, pages: Pages, _: Request) -> str:
+        return pages.activity(self._operations.activity(), self._operations.clock())
 
-    async def _totals(self, _: Request) -> str:
-        return self._pages.totals(self._operations.overview())
+    async def _totals(self, pages: Pages, _: Request) -> str:
+        return pages.totals(self._operations.overview())
 
-    async def _health(self, _: Request) -> str:
-        return self._pages.health(self._operations.overview())
+    async def _health(self, pages: Pages, _: Request) -> str:
+        return pages.health(self._operations.overview())
 
-    async def _history(self, request: Request) -> str:
-        window = _window(request)
+    async def _history(self, pages: Pages, request: Request) -> str:
+        window = window_asked(request)
         history = await self._costly.history[window.name].get()
-        return self._pages.history(history, window, self._operations.clock())
+        return pages.history(history, window, self._operations.clock())
 
-    async def _highlights(self, _: Request) -> str:
+    async def _highlights(self, pages: Pages, _: Request) -> str:
         highlights = await self._costly.highlights.get()
         top = (await self._costly.top.get()).projects
-        return self._pages.highlights(highlights, top, self._operations.clock())
+        return pages.highlights(highlights, top, self._operations.clock())
 
-    async def _projects(self, request: Request) -> str:
-        asked = _asked(request)
-        found = await self._operations.projects(asked.search.lower(), asked.order, _PAGE, asked.offset)
-        return self._pages.projects(found, asked, self._operations.clock())
+    async def _projects(self, pages: Pages, request: Request) -> str:
+        asked = projects_asked(request)
+        found = await self._operations.projects(asked.search.lower(), asked.order, asked.limit, asked.offset)
+        return pages.projects(found, asked, self._operations.clock())
 
-    async def _project(self, request: Request) -> str:
+    async def _project(self, pages: Pages, request: Request) -> str:
         name = unquote(request.path.removeprefix("/-/projects/"))
         project = await self._operations.project(name)
         listings = await self._operations.listings(project.project)
         if not project.objects:
             raise NotFound(f"nothing is cached of {project.project}")
-        return self._pages.project(project, listings, self._operations.clock(), can_purge=self._can_purge())
+        return pages.project(project, listings, self._operations.clock(), can_purge=self._can_purge())
 
     def _can_purge(self) -> bool:
         rows = self._operations.settings().settings
         return any(row.name == "admin_token" and not row.is_default for row in rows)
 
-    async def _settings(self, _: Request) -> str:
-        return self._pages.settings(self._operations.settings(), self._operations.overview())
+    async def _settings(self, pages: Pages, _: Request) -> str:
+        return pages.settings(self._operations.settings(), self._operations.overview())
 
 
-def _window(request: Request) -> Window:
-    name = request.parameter("span") or DAY.name
-    if name not in WINDOWS:
-        raise InvalidRequest(f"span: one of {', '.join(WINDOWS)} is allowed")
-    return WINDOWS[name]
+def _compiled(names: Mapping[str, str]) -> Pages:
+    # Those who look pay for the template engine, not every start.
+    from cheesebox.web.dashboard.pages import Pages  # noqa: PLC0415
 
-
-def _asked(request: Request) -> ProjectsAsked:
-    search = (request.parameter("search") or "").replace("+", " ").strip()
-    order = request.parameter("order") or Order.USED.value
-    offset = request.parameter("offset") or "0"
-    if order not in Order.__members__.values():
-        raise InvalidRequest(f"order: one of {', '.join(Order)} is allowed")
-    if not (offset.isascii() and offset.isdecimal() and int(offset[:20]) <= _FARTHEST):
-        raise InvalidRequest(f"offset: a whole number from 0 to {_FARTHEST} is allowed")
-    return ProjectsAsked(search, Order(order), int(offset), _PAGE)
+    return Pages(names)
 
 
 def _html(status: int, text: str) -> Response:

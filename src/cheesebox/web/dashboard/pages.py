@@ -5,9 +5,8 @@ Everything that is written is escaped by the template engine; nothing here makes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -20,29 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cheesebox.errors import CheeseboxError
-    from cheesebox.ports import Order
     from cheesebox.web import models
+    from cheesebox.web.dashboard.asked import ProjectsAsked
     from cheesebox.web.dashboard.series import Window
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectsAsked:
-    """Which part of the projects is asked for; ``limit`` is how many a page has."""
-
-    search: str
-    order: Order
-    offset: int
-    limit: int
-
-    def link(self, offset: int | None = None, order: str | None = None) -> str:
-        """Give the query of another part; a change of the order begins anew."""
-        start = (0 if order else self.offset) if offset is None else offset
-        fields = {"search": self.search, "order": order or self.order.value, "offset": start or ""}
-        return "?" + urlencode({name: value for name, value in fields.items() if value})
-
-
 class Pages:
-    """The templates with what they know. ``assets`` gives the names of style sheet and script."""
+    """The templates with what they know. ``assets`` gives the names of style sheet and script.
+
+    Reads and compiles the templates when it is built.
+    """
 
     def __init__(self, assets: Mapping[str, str]) -> None:
         self._environment = Environment(
@@ -51,11 +37,15 @@ class Pages:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,
         )
         self._environment.filters.update(_filters())
         self._environment.globals.update(
             assets=assets, version=__version__, windows=list(WINDOWS.values()), plot_height=plots.HEIGHT
         )
+
+        for name in self._environment.list_templates():
+            self._environment.get_template(name)
 
     def _write(self, template: str, **seen: object) -> str:
         return self._environment.get_template(template).render(**seen)
