@@ -30,6 +30,12 @@ class SettingsError(CheeseboxError):
     title = "Bad setting"
 
 
+class UnreadableLock(CheeseboxError):
+    """A lock file, a requirements file or a requirement that cannot be read; the message tells where."""
+
+    title = "Unreadable lock file"
+
+
 class InvalidName(CheeseboxError):
     """A project name that no index can hold (PEP 508)."""
 

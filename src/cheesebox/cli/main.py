@@ -30,6 +30,7 @@ class Entry:
 COMMANDS = {
     "serve": Entry("cheesebox.cli.serve", "Serve the cache."),
     "run": Entry("cheesebox.cli.run", "Run a command with its package downloads going through the cache."),
+    "warm": Entry("cheesebox.cli.warm", "Fill the cache ahead with what lock files and requirements name."),
     "verify": Entry("cheesebox.cli.verify", "Hash all that is stored and find what is damaged."),
 }
 
