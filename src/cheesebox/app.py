@@ -17,17 +17,23 @@ from cheesebox.adapters.disk_store import DiskStore
 from cheesebox.adapters.http_upstream import Connection, HttpUpstream
 from cheesebox.adapters.sqlite_catalogue import SqliteCatalogue
 from cheesebox.cache.blocking import Blocking
+from cheesebox.cache.connectivity import Connectivity, GatedUpstream
 from cheesebox.cache.eviction import Limits, Room
 from cheesebox.cache.flights import Tasks
+from cheesebox.cache.ledger import Ledger, Statistics
+from cheesebox.cache.recent import Recent
 from cheesebox.cache.shelf import Shelf
+from cheesebox.cache.upstream_watch import UpstreamWatch
 from cheesebox.errors import CheeseboxError, StoreError
 from cheesebox.indexes import Indexes, credential_sources
+from cheesebox.management import Management, Observed
 from cheesebox.web.access_log import AccessLog, to_logger
+from cheesebox.web.api import Api
+from cheesebox.web.gate import Gate
 from cheesebox.web.hot import HotTable
 from cheesebox.web.hot_lane import HotLane
 from cheesebox.web.own import OwnEndpoints
 from cheesebox.web.site import Site
-from cheesebox.web.statistics import AnswerCounter, Statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,10 +60,20 @@ class App:
         self.settings = settings
         self._given_upstream = upstream
         self._clock = clock
-        self._counter = AnswerCounter()
+        self.connectivity = Connectivity(is_offline=settings.offline)
+        self._ledger = Ledger()
         self._access_log = AccessLog(access_sink) if settings.access_log else None
         table = HotTable(settings.hot_size // 2)
-        self.hot_lane = HotLane(table, self._counter, self._access_log, self._touch, clock)
+        self.hot_lane = HotLane(table, self._ledger, self._access_log, self._touch, clock)
+        self.observed = Observed(
+            self._ledger,
+            self.statistics,
+            UpstreamWatch(self._ledger, clock),
+            Recent(),
+            table,
+            self.connectivity,
+        )
+        self.connectivity.subscribe(table.clear)
         self._resources = AsyncExitStack()
         self._parts: _Parts | None = None
         self._site: Site | None = None
@@ -95,13 +111,24 @@ class App:
     async def start(self) -> None:
         """Open the store and the catalogue; raises `SettingsError` when that can't be."""
         try:
-            self._parts = await _open(self.settings, self._resources, self._given_upstream, self._clock)
+            self._listen_to_log()
+            self._parts = await _open(
+                self.settings, self._resources, self._given_upstream, self._clock, self.observed
+            )
             self._site = self._build_site(self._parts)
+            self.connectivity.subscribe(self._parts.indexes.forgive)
             self._parts.shelf.room.after_eviction.append(self.hot_lane.table.unmap)
             self._parts.start_housekeeping(self.hot_lane)
+            if self.connectivity.is_offline:
+                self.connectivity.tell()
         except BaseException:
             await self._resources.aclose()
             raise
+
+    def _listen_to_log(self) -> None:
+        package, recent = logging.getLogger("cheesebox"), self.observed.recent
+        package.addHandler(recent)
+        self._resources.callback(package.removeHandler, recent)
 
     async def stop(self) -> None:
         """End downloads, write down what is counted, give the directory free."""
@@ -110,13 +137,16 @@ class App:
         self.hot_lane.settle()
         if self._access_log is not None:
             self._access_log.flush()
+        if self._parts is not None:
+            await self._parts.note_counts()
         await self._resources.aclose()
 
     def _build_site(self, parts: _Parts) -> Site:
         mounted = [index for index in self.settings.indexes if index.mount]
         mounts = {index.mount: parts.indexes.app(index) for index in mounted}
-        own = OwnEndpoints(lambda: self._site is not None)
-        return Site(mounts, own, self._counter, self._access_log, self.hot_lane.table)
+        api = Api(parts.management.operations, Gate(self.settings.admin_token))
+        own = OwnEndpoints(lambda: self._site is not None, api)
+        return Site(mounts, own, self._ledger, self._access_log, self.hot_lane.table, self.observed.recent)
 
     def _touch(self, key: Key, now: float, hits: int) -> None:
         if self._parts is not None:
@@ -125,7 +155,7 @@ class App:
     def statistics(self) -> Statistics:
         """Count the answers since the start."""
         self.hot_lane.settle()
-        return self._counter.statistics()
+        return self._ledger.statistics()
 
     def totals(self) -> Totals:
         """Sum up what is stored."""
@@ -152,17 +182,11 @@ def build_app(
 class _Parts:
     """The opened parts of one application."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        shelf: Shelf,
-        upstreams: Callable[[str], Upstream],
-        tasks: Tasks,
-        page_work: Blocking,
-    ) -> None:
+    def __init__(self, shelf: Shelf, tasks: Tasks, indexes: Indexes, management: Management) -> None:
         self.shelf = shelf
+        self.indexes = indexes
+        self.management = management
         self._tasks = tasks
-        self.indexes = Indexes(settings, shelf, upstreams, tasks, page_work)
 
     def start_housekeeping(self, lane: HotLane) -> None:
         """Begin what goes on beside the answers."""
@@ -180,6 +204,14 @@ class _Parts:
                 await self.shelf.blocking(self.shelf.catalogue.flush)
             except StoreError as error:
                 log.error("uses not written down: %s", error)
+            await self.note_counts()
+
+    async def note_counts(self) -> None:
+        """Write down what was counted since the last time."""
+        try:
+            await self.shelf.blocking(self.management.recorder.note)
+        except StoreError as error:
+            log.error("counts not written down: %s", error)
 
     async def _sweep_unused(self) -> None:
         while True:
@@ -194,12 +226,19 @@ class _Parts:
         kept = await self.indexes.adoption.rebuild(self.indexes.find_origin)
         if kept:
             log.info("catalogue rebuilt: %d objects found on disk", kept)
+        if self.indexes.adoption.has_left:
+            log.warning("files whose page is not cached are looked at again at the next start online")
+            return
         await self.shelf.blocking(self.shelf.catalogue.remember, "rebuilt", "1")
         self.indexes.adoption.is_over = True
 
 
 async def _open(
-    settings: Settings, resources: AsyncExitStack, upstream: Upstream | None, clock: Clock
+    settings: Settings,
+    resources: AsyncExitStack,
+    upstream: Upstream | None,
+    clock: Clock,
+    observed: Observed,
 ) -> _Parts:
     store = DiskStore(settings.cache_dir)
     resources.callback(store.close)
@@ -207,17 +246,22 @@ async def _open(
     resources.callback(page_work.close)
     resources.callback(blocking.close)
     await blocking(store.prepare)
-    catalogue = await blocking(SqliteCatalogue, settings.cache_dir / "catalogue.sqlite")
+    file = settings.cache_dir / "catalogue.sqlite"
+    catalogue = await blocking(SqliteCatalogue, file)
     resources.callback(catalogue.close)
     resources.callback(blocking.close)  # before the catalogue: calls under way still use it
     limits = Limits(settings.max_size, settings.max_entries, settings.min_free, settings.inactive)
     shelf = Shelf(store, catalogue, Room(limits, store, catalogue, blocking, clock), blocking, clock)
     await blocking(shelf.settle)
-    upstreams = await _upstreams(settings, resources, upstream, blocking)
+    bare = await _upstreams(settings, resources, upstream, blocking)
     tasks = Tasks()
     resources.push_async_callback(tasks.close)
     resources.callback(shelf.close)
-    return _Parts(settings, shelf, upstreams, tasks, page_work)
+    watched = {i.name: observed.watch.over(i.name, bare(i.name)) for i in settings.indexes}
+    gated = {name: GatedUpstream(upstream, observed.connectivity) for name, upstream in watched.items()}
+    indexes = Indexes(settings, shelf, gated.__getitem__, tasks, page_work, observed.connectivity)
+    management = await blocking(Management, settings, file, observed, shelf, indexes, resources)
+    return _Parts(shelf, tasks, indexes, management)
 
 
 async def _upstreams(

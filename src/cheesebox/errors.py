@@ -68,6 +68,27 @@ class NoSuchMoment(CheeseboxError):
     title = "No such moment"
 
 
+class InvalidRequest(CheeseboxError):
+    """A request to the API that does not say what it should."""
+
+    status = 400
+    title = "Bad request"
+
+
+class Unauthorized(CheeseboxError):
+    """Credentials are needed, or those that were sent are wrong."""
+
+    status = 401
+    title = "Unauthorized"
+
+
+class Forbidden(CheeseboxError):
+    """Not allowed, whatever the credentials."""
+
+    status = 403
+    title = "Forbidden"
+
+
 class FileWithheld(CheeseboxError):
     """A policy of the index, or the state of the project, keeps a file from being served.
 
@@ -81,6 +102,18 @@ class FileWithheld(CheeseboxError):
     def __init__(self, message: str, *, allowed_from: str | None = None) -> None:
         super().__init__(message)
         self.allowed_from = allowed_from
+
+
+class Offline(CheeseboxError):
+    """Something is not in the cache, and no upstream may be asked for it.
+
+    424 (RFC 4918 §11.4): the request depends on another one, which is not made. Installers give up at
+    once and uv prints the message, while 5xx are retried, 404 means "ask the next index" and 401 and
+    403 "wrong password" to them. No cache keeps it by itself (RFC 9110 §15.1).
+    """
+
+    status = 424
+    title = "Offline"
 
 
 class UpstreamError(CheeseboxError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NewType, Protocol
+from typing import TYPE_CHECKING, NamedTuple, NewType, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -62,6 +62,63 @@ class Totals:
 
     size: int
     entries: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Tally:
+    """What is counted together: ``outcome`` is a cache status, or how an upstream's answer was."""
+
+    index: str
+    kind: str
+    outcome: str
+
+
+class Count(NamedTuple):
+    """How many answers, and the bytes of their bodies."""
+
+    answers: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class HourCount:
+    """What was counted in the hour that begins at ``hour`` (seconds since the epoch)."""
+
+    hour: int
+    tally: Tally
+    count: Count
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSum:
+    """What is stored of one project, over all indexes; ``files`` counts distribution files."""
+
+    project: str
+    files: int
+    size: int
+    hits: int
+    last_used: float
+    stored_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class KindSum:
+    """What is stored of one index and kind."""
+
+    index: str
+    kind: Kind
+    entries: int
+    size: int
+
+
+class Order(enum.StrEnum):
+    """What projects are ordered by; names upwards, all else downwards."""
+
+    NAME = "name"
+    SIZE = "size"
+    HITS = "hits"
+    USED = "used"
+    STORED = "stored"
 
 
 class Clock(Protocol):
@@ -202,6 +259,11 @@ class Catalogue(Protocol):
         """How many times something was removed; who holds copies looks again when it has changed."""
         ...
 
+    @property
+    def admissions(self) -> int:
+        """How many entries were confirmed since the start."""
+        ...
+
     def get(self, key: Key) -> Entry | None: ...
     def touch(self, key: Key, now: float, hits: int = 1) -> None:
         """Count a use; written in batches."""
@@ -235,3 +297,38 @@ class Catalogue(Protocol):
     def fact(self, name: str) -> str | None: ...
     def remember(self, name: str, value: str) -> None: ...
     def flush(self) -> None: ...
+
+
+class History(Protocol):
+    """Counts by the hour, over restarts. All calls block and raise `StoreError`."""
+
+    def add(self, counts: Sequence[HourCount]) -> None: ...
+    def since(self, hour: int) -> Sequence[HourCount]:
+        """Give all counts from this hour on, in the order of their hours."""
+        ...
+
+    def prune(self, before: int) -> None:
+        """Remove the hours before."""
+        ...
+
+
+class Holdings(Protocol):
+    """Looks at what is stored from all sides. All calls block, some for the time of a full scan."""
+
+    def projects(self, search: str, order: Order, limit: int, offset: int = 0) -> Sequence[ProjectSum]:
+        """Give the projects whose name holds ``search``."""
+        ...
+
+    def objects(self, project: str) -> Sequence[Entry]:
+        """Give all that is stored of a project, in the order of the keys."""
+        ...
+
+    def newest(self, limit: int) -> Sequence[Entry]:
+        """Give the distribution files that came last."""
+        ...
+
+    def largest(self, limit: int) -> Sequence[Entry]:
+        """Give the largest distribution files."""
+        ...
+
+    def sums(self) -> Sequence[KindSum]: ...

@@ -105,6 +105,11 @@ def _credential(unit: Unit, text: str, default: Any = None, *, is_secret: bool =
     return field(default=default, metadata=meta, repr=not is_secret)
 
 
+def _secret(group: Group, text: str) -> Any:
+    meta = {"unit": Unit.TEXT, "group": group, "help": text, "choices": (), "is_secret": True}
+    return field(default=None, metadata=meta, repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexSettings:
     """Settings of one index; durations in seconds."""
@@ -229,6 +234,9 @@ class Settings:
     status_header: str = _field(
         Unit.TEXT, Group.SERVER, "response header that tells HIT from MISS", "X-Cache2"
     )
+    admin_token: str | None = _secret(
+        Group.SERVER, "bearer token of those who may change something by the API"
+    )
     keep_alive: float = _field(
         Unit.DURATION, Group.SERVER, "how long an idle client connection is kept", 75.0
     )
@@ -263,6 +271,9 @@ class Settings:
     )
     ca_bundle: Path | None = _field(  # noqa: RUF009 - it makes a field, not a value
         Unit.PATH, Group.UPSTREAM, "certificates to trust (PEM); if not set SSL_CERT_FILE holds", None
+    )
+    offline: bool = _field(
+        Unit.FLAG, Group.UPSTREAM, "ask no upstream; pages list what is in the cache", default=False
     )
     contact: str | None = _field(Unit.TEXT, Group.UPSTREAM, "contact that is added to the User-Agent", None)
     index: IndexSettings = IndexSettings()

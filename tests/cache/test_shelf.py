@@ -186,7 +186,7 @@ async def test_an_admission_costs_the_same_however_many_entries_there_are(root: 
             with house.catalogue._write() as db:
                 db.executemany(
                     "INSERT OR REPLACE INTO entries "
-                    "VALUES (?, 'file', 10, '', '', '', '', '', '', 0, 0, 0, ?, 0, 0)",
+                    "VALUES (?, 'file', 10, '', '', '', '', '', '', 0, 0, 0, ?, 0, '', 0)",
                     [(f"pypi/{each}", each) for each in range(number)],
                 )
             steps.append(await cost())

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from cheesebox.cache.downloads import FileHead
 from cheesebox.cache.freshness import Verdict
+from cheesebox.cache.ledger import Ledger
+from cheesebox.cache.recent import Recent
 from cheesebox.web.access_log import AccessLog
 from cheesebox.web.hot import HotTable
 from cheesebox.web.http import FileSlice, Response
 from cheesebox.web.own import OwnEndpoints
 from cheesebox.web.site import Site
-from cheesebox.web.statistics import AnswerCounter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -53,6 +54,8 @@ class ScriptedFile:
 
 class StandInIndex:
     """An index that answers with what it is told."""
+
+    name = "pypi"
 
     def __init__(self, answer: Callable[[], Awaitable[Response] | Response]) -> None:
         self._answer = answer
@@ -109,13 +112,13 @@ class Bench:
     """A site with one index, its counts and its access log."""
 
     def __init__(self, answer: Callable[[], Any]) -> None:
-        self.counter = AnswerCounter()
+        self.counter = Ledger()
         self.accesses: list[Access] = []
         self.access_log = AccessLog(self.accesses.extend)
         self.hot = HotTable(1000)
         own = OwnEndpoints(lambda: False)
         index: Any = StandInIndex(answer)
-        self.site = Site({"/pypi": index}, own, self.counter, self.access_log, self.hot)
+        self.site = Site({"/pypi": index}, own, self.counter, self.access_log, self.hot, Recent())
 
     async def exchange(self, exchange: Exchange, method: str = "GET", path: str = "/pypi/x") -> Exchange:
         """Run one request to its end."""

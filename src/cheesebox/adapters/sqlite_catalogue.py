@@ -16,6 +16,7 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from cheesebox.cache.objects import project_of_key
 from cheesebox.errors import StoreError
 from cheesebox.ports import Entry, Key, Kind, Totals
 
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _CHECKED_SIZE = 32 * 1024 * 1024
 """A catalogue up to this size (bytes) is read through at every start; a larger one when it is suspect."""
 _BROKEN = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _READY, _ANNOUNCED, _DOOMED = 0, 1, 2
-_COLUMNS = (
+COLUMNS = (
     "key, kind, size, digest, origin, location, etag, last_modified, content_type, serial, "
     "fetched_at, validated_at, last_used, hits"
 )
@@ -40,9 +41,10 @@ CREATE TABLE entries (
     origin TEXT NOT NULL, location TEXT NOT NULL, etag TEXT NOT NULL,
     last_modified TEXT NOT NULL, content_type TEXT NOT NULL,
     serial INTEGER, fetched_at REAL NOT NULL, validated_at REAL NOT NULL, last_used REAL NOT NULL,
-    hits INTEGER NOT NULL, state INTEGER NOT NULL
+    hits INTEGER NOT NULL, project TEXT NOT NULL, state INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX entries_by_use ON entries (last_used);
+CREATE INDEX entries_by_project ON entries (project);
 CREATE INDEX entries_unsettled ON entries (state) WHERE state <> 0;
 CREATE TABLE totals (size INTEGER NOT NULL, entries INTEGER NOT NULL);
 INSERT INTO totals VALUES (0, 0);
@@ -58,7 +60,7 @@ CREATE TRIGGER entry_resized AFTER UPDATE OF size ON entries WHEN new.size <> ol
 END;
 """
 _UPSERT = f"""
-INSERT INTO entries ({_COLUMNS}, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO entries ({COLUMNS}, project, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, size = excluded.size, digest = excluded.digest,
     origin = excluded.origin, location = excluded.location, etag = excluded.etag,
     last_modified = excluded.last_modified, content_type = excluded.content_type,
@@ -84,6 +86,7 @@ class SqliteCatalogue:
         self._uses_lock = threading.Lock()
         self.is_new = False
         self.removals = 0
+        self.admissions = 0
         self._writer, self._reader = self._open_or_replace()
 
     @contextmanager
@@ -159,10 +162,10 @@ class SqliteCatalogue:
         """Look one object up; announced and doomed ones are not there."""
         with self._reader_lock, self._translated():
             row = self._reader.execute(
-                f"SELECT {_COLUMNS} FROM entries WHERE key = ? AND state = 0",  # noqa: S608 - constant
+                f"SELECT {COLUMNS} FROM entries WHERE key = ? AND state = 0",  # noqa: S608 - constant
                 (key,),
             ).fetchone()
-        return None if row is None else _entry(row)
+        return None if row is None else entry_of(row)
 
     def touch(self, key: Key, now: float, hits: int = 1) -> None:
         """Count a use, in memory."""
@@ -179,6 +182,7 @@ class SqliteCatalogue:
         """Let lookups see an announced entry."""
         with self._write() as db:
             db.execute("UPDATE entries SET state = ? WHERE key = ?", (_READY, key))
+        self.admissions += 1
 
     def revalidated(self, entry: Entry) -> None:
         """Replace the facts of an entry whose body stays."""
@@ -222,8 +226,8 @@ class SqliteCatalogue:
 
     def _select(self, where: str, values: tuple[object, ...]) -> list[Entry]:
         with self._lock, self._translated():
-            rows = self._writer.execute(f"SELECT {_COLUMNS} FROM entries WHERE {where}", values)  # noqa: S608 - constants
-            return [_entry(row) for row in rows]
+            rows = self._writer.execute(f"SELECT {COLUMNS} FROM entries WHERE {where}", values)  # noqa: S608 - constants
+            return [entry_of(row) for row in rows]
 
     def totals(self) -> Totals:
         """Give the sums that the triggers keep."""
@@ -286,7 +290,7 @@ def _check(connection: sqlite3.Connection, version: int, *, whole: bool) -> None
     if found != "ok":
         raise _Unusable(f"it is damaged: {found}")
     connection.execute("SELECT size FROM totals").fetchone()
-    connection.execute(f"SELECT {_COLUMNS}, state FROM entries LIMIT 1").fetchone()  # noqa: S608 - constant
+    connection.execute(f"SELECT {COLUMNS}, state FROM entries LIMIT 1").fetchone()  # noqa: S608 - constant
 
 
 def _row(entry: Entry) -> tuple[object, ...]:
@@ -305,9 +309,11 @@ def _row(entry: Entry) -> tuple[object, ...]:
         entry.validated_at,
         entry.last_used,
         entry.hits,
+        project_of_key(entry.key),
     )
 
 
-def _entry(row: tuple[object, ...]) -> Entry:
+def entry_of(row: tuple[object, ...]) -> Entry:
+    """Make an entry of a row with the `COLUMNS`."""
     key, kind, *rest = row
     return Entry(Key(str(key)), Kind(kind), *rest)  # type: ignore[arg-type] # the schema gives the types

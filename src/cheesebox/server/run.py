@@ -23,11 +23,13 @@ import uvicorn
 import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from cheesebox.server.control import ControlSocket
 from cheesebox.server.lifespan import Lifespan
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from pathlib import Path
     from types import FrameType
 
 _SWITCH_INTERVAL = 0.0005
@@ -42,6 +44,8 @@ class ServerOptions:
     grace: float = 10.0
     limit_concurrency: int = 0
     protocol_class: type[asyncio.Protocol] = HttpToolsProtocol
+    control_dir: Path | None = None
+    """Where to put a control socket, if anywhere."""
 
 
 class Server(uvicorn.Server):
@@ -51,12 +55,15 @@ class Server(uvicorn.Server):
         self, app: Any, options: ServerOptions, on_ready: Callable[[], None], *, handle_signals: bool = True
     ) -> None:
         super().__init__(_config(app, options))
+        self._control = None if options.control_dir is None else ControlSocket(app, options.control_dir)
         self._on_ready = on_ready
         self._handle_signals = handle_signals and threading.current_thread() is threading.main_thread()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, then listen."""
         await super().startup(sockets=sockets)
+        if self._control is not None:
+            await self._control.start()
         self._on_ready()
 
     async def on_tick(self, counter: int) -> bool:
@@ -65,6 +72,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let running answers finish, then stop the application."""
+        if self._control is not None:
+            await self._control.stop()
         try:
             await super().shutdown(sockets=sockets)
         finally:

@@ -5,17 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cheesebox.cache.freshness import Verdict
-from cheesebox.web.access_log import Access
+from cheesebox.web.access_log import Access, Facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cheesebox.cache.ledger import Ledger
     from cheesebox.ports import Clock, Key
     from cheesebox.web.access_log import AccessLog
     from cheesebox.web.hot import HotTable, Negotiated, ReadyAnswer
-    from cheesebox.web.statistics import AnswerCounter
 
 _HIT = Verdict.HIT.value
+
+
+def facts_of(status: int, size: int, method: str, path: str, client: str) -> Facts:
+    """Give what the log says of a ready answer."""
+    return Facts(status, _HIT, 0.0, size, method, path, client)
 
 
 class HotLane:
@@ -24,13 +29,13 @@ class HotLane:
     def __init__(
         self,
         table: HotTable,
-        counter: AnswerCounter,
+        ledger: Ledger,
         access_log: AccessLog | None,
         touch: Callable[[Key, float, int], None],
         clock: Clock,
     ) -> None:
         self.table = table
-        self._counter = counter
+        self._ledger = ledger
         self._access_log = access_log
         self._touch = touch
         self._clock = clock
@@ -47,20 +52,28 @@ class HotLane:
             return None
         return ready, remaining
 
-    def given(self, ready: ReadyAnswer, status: int, size: int, method: str, path: str, client: str) -> None:
+    def holds(self, ready: ReadyAnswer) -> int | None:
+        """Give the remaining freshness lifetime in seconds of an answer that `find` gave before.
+
+        None when it does not hold any more.
+        """
+        return ready.source.remaining() if ready.is_held else None
+
+    def given(self, ready: ReadyAnswer, facts: Facts) -> None:
         """Note that a ready answer was given."""
         if not ready.hits:
             self._used.append(ready)
         ready.hits += 1
-        ready.sent += size
+        ready.sent += facts.bytes
         if self._access_log is not None:
-            self._access_log.write(Access(self._clock(), status, _HIT, 0.0, size, method, path, client))
+            self._access_log.write(Access(self._clock(), facts))
 
     def settle(self) -> None:
         """Hand the counted uses to the statistics, and to the catalogue for its order of eviction."""
         used, self._used = self._used, []
         now = self._clock()
         for ready in used:
-            self._counter.count(ready.kind, _HIT, ready.sent, ready.hits)
+            self._ledger.count(ready.tally, ready.sent, ready.hits)
             self._touch(ready.key, now, ready.hits)
+            self.table.used(ready.target)
             ready.hits = ready.sent = 0

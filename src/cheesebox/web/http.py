@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from cheesebox.cache.files import StoredFile
+from cheesebox.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from cheesebox.cache.files import OpenFile
@@ -21,6 +22,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 VIEWS = "cheesebox.views"
 """ASGI extension of ours: bodies may be memoryviews that only system calls may touch."""
+
+TRUSTED = "cheesebox.trusted"
+"""Key of ours in the ASGI scope: the server vouches for who asks."""
 
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -40,6 +44,8 @@ class Request:
     """Whether the server hands bodies to the kernel untouched, so that they may be views of files."""
     prefix: str = ""
     """The application's own prefix (ASGI ``root_path``), percent-encoded."""
+    is_trusted: bool = False
+    """Whether it came by the control socket, which only the owner of the cache can open."""
 
     def header(self, name: str) -> str | None:
         """Give a header field by its lower-case name; repeated fields are joined by commas."""
@@ -91,6 +97,7 @@ def request_from(scope: Scope) -> Request:
         target,
         takes_views=VIEWS in (scope.get("extensions") or {}),
         prefix=prefix,
+        is_trusted=scope.get(TRUSTED, False),
     )
 
 
@@ -105,7 +112,7 @@ class FileSlice:
 
 @dataclass(slots=True)
 class Response:
-    """What to answer. ``cache`` and ``kind`` are for the log and the statistics."""
+    """What to answer. ``cache``, ``kind`` and ``index`` are for the log and the statistics."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -115,6 +122,7 @@ class Response:
     closing: Callable[[], None] | None = None
     ready: Template | None = None
     """What the server may answer by itself next time, when this answer can be repeated."""
+    index: str = ""
 
 
 async def send_response(
@@ -185,6 +193,20 @@ async def _send_chunks(head: Message, chunks: AsyncGenerator[bytes | memoryview]
     if not begun:
         await send(head)
     await send({"type": "http.response.body", "body": b""})
+
+
+async def read_body(receive: Receive, limit: int) -> bytes:
+    """Read a request's whole body; raises `InvalidRequest` when it is longer than ``limit`` bytes."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise InvalidRequest(f"the body is longer than {limit} bytes")
+        if not message.get("more_body"):
+            return bytes(body)
 
 
 class ClientGone(Exception):

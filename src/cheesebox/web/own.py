@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cheesebox.errors import CheeseboxError
 from cheesebox.web import problems
 from cheesebox.web.http import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cheesebox.web.api import Api
+    from cheesebox.web.http import Receive
+
+_API = "/-/api/v1/"
+
 
 class OwnEndpoints:
-    """Health and readiness."""
+    """Health, readiness, and what people who run the cache look at."""
 
-    def __init__(self, is_ready: Callable[[], bool]) -> None:
+    def __init__(self, is_ready: Callable[[], bool], api: Api | None = None) -> None:
         self._is_ready = is_ready
+        self._api = api
 
-    def answer(self, request: Request) -> Response:
+    async def answer(self, request: Request, receive: Receive) -> Response:
         """Answer a request below ``/-/``."""
+        try:
+            return await self._answer(request, receive)
+        except CheeseboxError as error:
+            return problems.problem(error)
+
+    async def _answer(self, request: Request, receive: Receive) -> Response:
+        if self._api is not None and request.path.startswith(_API):
+            return await self._api.answer(request, request.path.removeprefix(_API), receive)
         if not request.is_read:
             return problems.method_not_allowed("GET, HEAD")
         match request.path:

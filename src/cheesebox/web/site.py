@@ -7,9 +7,11 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+from cheesebox.cache.freshness import Verdict
 from cheesebox.errors import CheeseboxError
+from cheesebox.ports import Tally
 from cheesebox.web import problems
-from cheesebox.web.access_log import Access
+from cheesebox.web.access_log import Access, Facts
 from cheesebox.web.http import (
     ClientGone,
     Receive,
@@ -25,11 +27,12 @@ from cheesebox.web.http import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cheesebox.cache.ledger import Ledger
+    from cheesebox.cache.recent import Recent
     from cheesebox.web.access_log import AccessLog
     from cheesebox.web.hot import HotTable, Negotiated
     from cheesebox.web.index_app import IndexApp
     from cheesebox.web.own import OwnEndpoints
-    from cheesebox.web.statistics import AnswerCounter
 
 log = logging.getLogger(__name__)
 
@@ -45,22 +48,25 @@ class Site:
         self,
         mounts: Mapping[str, IndexApp],
         own: OwnEndpoints,
-        counter: AnswerCounter,
+        ledger: Ledger,
         access_log: AccessLog | None,
         hot: HotTable,
+        recent: Recent,
     ) -> None:
         self._mounts = sorted(mounts.items(), key=lambda item: -len(item[0]))
         self._own = own
-        self._counter = counter
+        self._ledger = ledger
         self._access_log = access_log
         self._hot = hot
+        self._recent = recent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; an error after the head was sent cuts the connection."""
         started = time.perf_counter()
         request = request_from(scope)
         sent = Sent(send)
-        response = await self._respond(request)
+        clearings = self._hot.clearings
+        response = await self._respond(request, receive)
         try:
             try:
                 await send_response(response, request.method, receive, sent, takes_views=request.takes_views)
@@ -72,45 +78,42 @@ class Site:
                 response = _failure(request, error)
                 await send_response(response, request.method, receive, sent)
         finally:
-            self._counter.count(response.kind, response.cache, sent.body_bytes)
+            self._ledger.count(Tally(response.index, response.kind, response.cache), sent.body_bytes)
             self._log(request, response, sent.body_bytes, started)
+            if response.cache == Verdict.STALE.value:
+                self._recent.stale(time.time(), request.path)
         negotiated = _negotiated(scope)
-        if response.ready is not None and request.target and negotiated is not None:
-            self._hot.offer(request.target, negotiated, response.ready)
+        is_current = clearings == self._hot.clearings
+        if response.ready is not None and request.target and negotiated is not None and is_current:
+            self._hot.offer(request.target, negotiated, response.ready, response.index)
 
     def _log(self, request: Request, response: Response, sent: int, started: float) -> None:
         if self._access_log is None:
             return
         taken = (time.perf_counter() - started) * 1000
-        self._access_log.write(
-            Access(
-                time.time(),
-                response.status,
-                response.cache,
-                taken,
-                sent,
-                request.method,
-                request.path,
-                request.client,
-            )
+        facts = Facts(
+            response.status, response.cache, taken, sent, request.method, request.path, request.client
         )
+        self._access_log.write(Access(time.time(), facts))
 
-    async def _respond(self, request: Request) -> Response:
+    async def _respond(self, request: Request, receive: Receive) -> Response:
         try:
-            return await self._route(request)
+            return await self._route(request, receive)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             return _failure(request, error)
 
-    async def _route(self, request: Request) -> Response:
+    async def _route(self, request: Request, receive: Receive) -> Response:
         path = _SLASHES.sub("/", request.path)
         if path.startswith("/-/"):
-            return self._own.answer(request)
+            return await self._own.answer(request, receive)
         for mount, index in self._mounts:
             if path.startswith(f"{mount}/"):
                 below = path[len(mount) + 1 :]
                 if path != request.path and below.startswith(_WITH_RELATIVE_LINKS) and request.is_read:
                     return problems.redirect(request.prefix + path, request.query)
-                return await index.answer(request, below)
+                response = await index.answer(request, below)
+                response.index = index.name
+                return response
         return problems.options(request) if request.method == "OPTIONS" else problems.not_found()
 
 

@@ -1,0 +1,229 @@
+"""What the API says, as types: JSON documents are made of them, and the OpenAPI description too.
+
+Times are seconds since the epoch, durations seconds, sizes bytes.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Counted(Struct, frozen=True):
+    """Answers of one index, kind and outcome (a cache status; or ``answered``, ``failed`` upstream)."""
+
+    index: str
+    kind: str
+    outcome: str
+    answers: int
+    bytes: int
+
+
+class Hour(Struct, frozen=True):
+    """What was counted in one hour, by index, kind and outcome."""
+
+    start: int
+    counts: list[Counted]
+
+
+class Sum(Struct, frozen=True):
+    """Sums over answers: from the cache, from upstream, and what was saved.
+
+    ``saved`` is what clients got beyond what was fetched. ``ratio`` is None when nothing was asked.
+    """
+
+    hits: int
+    misses: int
+    stale: int
+    sent: int
+    fetched: int
+    saved: int
+    ratio: float | None
+
+
+class Storage(Struct, frozen=True):
+    """What is stored, against the limits; ``max_entries`` 0 is no limit."""
+
+    size: int
+    max_size: int
+    entries: int
+    max_entries: int
+    reserved: int
+    free: int
+    min_free: int
+    evicted_entries: int
+    evicted_bytes: int
+
+
+class Ready(Struct, frozen=True):
+    """What is held in memory."""
+
+    targets: int
+    bytes: int
+
+
+class Host(Struct, frozen=True):
+    """How a host of an upstream fares; ``latency`` is the smoothed time until an answer's head."""
+
+    host: str
+    requests: int
+    failures: int
+    failures_in_a_row: int
+    bytes: int
+    latency: float
+    succeeded_at: float
+    failed_at: float
+    last_error: str
+
+
+class Overview(Struct, frozen=True):
+    """The state of the whole cache; ``counts`` are since the start."""
+
+    version: str
+    now: float
+    started_at: float
+    is_offline: bool
+    sum: Sum
+    counts: list[Counted]
+    storage: Storage
+    memory: Ready
+    upstreams: list[Host]
+
+
+class HourSum(Struct, frozen=True):
+    """The sums of one hour."""
+
+    start: int
+    sum: Sum
+
+
+class IndexSum(Struct, frozen=True):
+    """The sums of one index."""
+
+    index: str
+    sum: Sum
+
+
+class HistoryDocument(Struct, frozen=True):
+    """The last hours, oldest first, and sums over all of them; hours without answers are left out."""
+
+    since: int
+    sum: Sum
+    indexes: list[IndexSum]
+    sums: list[HourSum]
+    hours: list[Hour]
+
+
+class ProjectRow(Struct, frozen=True):
+    """What is stored of one project."""
+
+    project: str
+    files: int
+    size: int
+    hits: int
+    last_used: float
+    stored_at: float
+
+
+class Projects(Struct, frozen=True):
+    """A part of the projects, and where the next part begins (None: this was the last)."""
+
+    projects: list[ProjectRow]
+    next_offset: int | None
+
+
+class Stored(Struct, frozen=True):
+    """One stored object."""
+
+    key: str
+    index: str
+    kind: str
+    filename: str
+    version: str | None
+    size: int
+    digest: str
+    stored_at: float
+    validated_at: float
+    last_used: float
+    hits: int
+
+
+class Project(Struct, frozen=True):
+    """All that is stored of one project."""
+
+    project: str
+    objects: list[Stored]
+
+
+class Highlights(Struct, frozen=True):
+    """The newest and the largest files, and sums by index and kind."""
+
+    newest: list[Stored]
+    largest: list[Stored]
+    kinds: list[KindRow]
+
+
+class KindRow(Struct, frozen=True):
+    """What is stored of one index and kind."""
+
+    index: str
+    kind: str
+    entries: int
+    size: int
+
+
+class UnderWay(Struct, frozen=True):
+    """A download; ``total`` is None while it is not known."""
+
+    key: str
+    received: int
+    total: int | None
+    readers: int
+    resumed: int
+
+
+class EventRow(Struct, frozen=True):
+    """A recent warning, error or stale answer."""
+
+    at: float
+    level: str
+    text: str
+
+
+class Activity(Struct, frozen=True):
+    """What goes on now, and what went wrong lately."""
+
+    downloads: list[UnderWay]
+    events: list[EventRow]
+
+
+class SettingRow(Struct, frozen=True):
+    """One setting in force; secrets are shown as ``***``."""
+
+    index: str | None
+    name: str
+    value: str
+    is_default: bool
+    help: str
+
+
+class SettingsDocument(Struct, frozen=True):
+    """All settings in force."""
+
+    settings: list[SettingRow]
+
+
+class PurgeRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """What to remove. ``older_than`` is in seconds since it was stored; ``all`` must be said."""
+
+    project: str | None = None
+    version: str | None = None
+    index: str | None = None
+    older_than: float | None = None
+    all: bool = False
+
+
+class Purged(Struct, frozen=True):
+    """What was removed."""
+
+    objects: int
+    bytes: int
