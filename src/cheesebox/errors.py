@@ -36,6 +36,12 @@ class UnreadableLock(CheeseboxError):
     title = "Unreadable lock file"
 
 
+class BadExport(CheeseboxError):
+    """An export that cannot be written or read; the message tells why."""
+
+    title = "Unusable export"
+
+
 class InvalidName(CheeseboxError):
     """A project name that no index can hold (PEP 508)."""
 

@@ -31,6 +31,8 @@ COMMANDS = {
     "serve": Entry("cheesebox.cli.serve", "Serve the cache."),
     "run": Entry("cheesebox.cli.run", "Run a command with its package downloads going through the cache."),
     "warm": Entry("cheesebox.cli.warm", "Fill the cache ahead with what lock files and requirements name."),
+    "export": Entry("cheesebox.cli.export", "Carry the cache, or a part of it, to a place without network."),
+    "import": Entry("cheesebox.cli.import_", "Take an export into the cache."),
     "verify": Entry("cheesebox.cli.verify", "Hash all that is stored and find what is damaged."),
 }
 
