@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -40,11 +41,14 @@ class Fetched:
 
 
 class CacheClient:
-    """Speaks to one index. ``mount_url`` ends in a slash."""
+    """Speaks to one index. ``mount_url`` ends in a slash; a password in it is for its host alone."""
 
     def __init__(self, session: aiohttp.ClientSession, mount_url: str) -> None:
+        url = URL(mount_url, encoded=True)
         self._session = session
-        self._mount_url = mount_url
+        self._origin = url.origin()
+        self._authorization = _authorization(url)
+        self._mount_url = str(url.with_user(None))
 
     async def page(self, project: ProjectName) -> ProjectPage:
         """Give a project's page; raises `NotFound`, or `UpstreamError` when there is no answer of use."""
@@ -74,9 +78,12 @@ class CacheClient:
 
     @asynccontextmanager
     async def _get(self, url: str, accept: str) -> AsyncIterator[aiohttp.ClientResponse]:
+        target = URL(url, encoded=True)
         headers = {"Accept": accept, "Accept-Encoding": "identity"}
+        if target.origin() == self._origin:
+            headers |= self._authorization
         try:
-            async with self._session.get(URL(url, encoded=True), headers=headers) as response:
+            async with self._session.get(target, headers=headers) as response:
                 if response.status != _OK:
                     raise await _refusal(response)
                 yield response
@@ -89,10 +96,15 @@ async def cache_client(mount_url: str, jobs: int) -> AsyncIterator[CacheClient]:
     """Open a client that has at most ``jobs`` requests under way."""
     connector = aiohttp.TCPConnector(limit=jobs)
     timeout = aiohttp.ClientTimeout(total=None, sock_read=_SILENCE)
-    async with aiohttp.ClientSession(
-        connector=connector, timeout=timeout, auto_decompress=False, trust_env=True
-    ) as session:
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session:
         yield CacheClient(session, mount_url)
+
+
+def _authorization(url: URL) -> dict[str, str]:
+    if url.user is None:
+        return {}
+    given = base64.b64encode(f"{url.user}:{url.password or ''}".encode()).decode()
+    return {"Authorization": f"Basic {given}"}
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> CheeseboxError:
