@@ -95,7 +95,8 @@ command = SettingsCommand(
 
     The export is a static index that any web server can serve to pip and uv, and `cheesebox import` takes
     it into another cache. Nothing is fetched: `cheesebox warm` does that. No server may use the cache
-    meanwhile. What a policy withholds is not exported.
+    meanwhile. What a policy withholds is not exported. Exits with 1 when something that is wanted is not
+    cached or is damaged; it is listed, and the others are exported.
 
     \b
     Example:

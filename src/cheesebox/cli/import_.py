@@ -69,13 +69,14 @@ command = SettingsCommand(
     ],
     help="""Take an export into the cache. Every file is verified by the digests that the export's pages tell.
 
-    No server may use the cache meanwhile. What is cached already is skipped. What is refused is listed,
-    and the exit code is 1. Take exports only from those whom you would take packages from.
+    No server may use the cache meanwhile; `cheesebox serve --offline` serves it afterwards. What is cached
+    already is skipped. What is refused is listed, and the exit code is 1. Take exports only from those
+    whom you would take packages from.
 
     \b
     Example:
       cheesebox import wheels.tar.zst
-      cheesebox serve --offline
+      cheesebox import /mnt/stick/index --index pypi
     """,
     short_help="Take an export into the cache.",
 )

@@ -43,7 +43,7 @@ def lock_options() -> list[click.Parameter]:
             ["--python", "pythons"],
             metavar="VERSION",
             multiple=True,
-            help=f"CPython to choose files for, such as 3.12; may be repeated. [{platform.python_version()}]",
+            help="CPython to choose files for, such as 3.12; may be repeated. [the one that runs this]",
         ),
         click.Option(
             ["--platform", "platforms"],
