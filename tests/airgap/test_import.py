@@ -6,14 +6,19 @@ import http.client
 import io
 import json
 import shutil
+import sys
 import tarfile
 import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
-from backports import zstd
 
 from tests.fakes.cheesebox_process import CheeseboxProcess
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 if TYPE_CHECKING:
     from pathlib import Path
