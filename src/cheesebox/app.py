@@ -16,6 +16,7 @@ from cheesebox.adapters.credentials import Credentials
 from cheesebox.adapters.disk_store import DiskStore
 from cheesebox.adapters.http_upstream import Connection, HttpUpstream
 from cheesebox.adapters.sqlite_catalogue import SqliteCatalogue
+from cheesebox.adapters.static_tree import DirectoryTree
 from cheesebox.cache.blocking import Blocking
 from cheesebox.cache.eviction import Limits, Room
 from cheesebox.cache.flights import Tasks
@@ -33,12 +34,14 @@ from cheesebox.web.hot import HotTable
 from cheesebox.web.hot_lane import HotLane
 from cheesebox.web.own import OwnEndpoints
 from cheesebox.web.site import Site
+from cheesebox.web.static_site import StaticSite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cheesebox.ports import Clock, Key, Totals, Upstream
     from cheesebox.settings import Settings
+    from cheesebox.static_tables import StaticSettings
     from cheesebox.web.access_log import Sink
     from cheesebox.web.http import Receive, Scope, Send
 
@@ -135,7 +138,13 @@ class App:
         mounts = {index.mount: parts.indexes.app(index) for index in mounted}
         api = Api(parts.management.operations, Gate(self.settings.admin_token))
         own = OwnEndpoints(lambda: self._site is not None, api)
-        return Site(mounts, own, self._ledger, self._access_log, self.hot_lane.table, self.observed.recent)
+        statics = {static.mount: self._static_site(static, parts) for static in self.settings.statics}
+        recent = self.observed.recent
+        return Site(mounts, own, self._ledger, self._access_log, self.hot_lane.table, recent, statics)
+
+    def _static_site(self, static: StaticSettings, parts: _Parts) -> StaticSite:
+        tree = DirectoryTree(static.root)
+        return StaticSite(tree, parts.shelf.blocking, self._clock, listing=static.listing)
 
     def _touch(self, key: Key, now: float, hits: int) -> None:
         if self._parts is not None:

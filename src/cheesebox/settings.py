@@ -16,9 +16,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cheesebox import index_tables
+from cheesebox import index_tables, static_tables
 from cheesebox.errors import SettingsError
-from cheesebox.setting_values import CHECKS, CONVERTERS, NO_CHECK, Unit, redacted
+from cheesebox.setting_values import CHECKS, CONVERTERS, NO_CHECK, Unit, is_mount, redacted
 from cheesebox.units import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from cheesebox.simple.matches import Matches
     from cheesebox.simple.policies import Only
+    from cheesebox.static_tables import StaticSettings
 
 PUBLIC_UPSTREAM = "https://pypi.org/simple/"
 PUBLIC_FILES = "https://files.pythonhosted.org/packages/"
@@ -35,7 +36,6 @@ _DAY = 86400.0
 _CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 # Kubernetes makes these variables for every container beside a service that is called cheesebox.
 _SERVICE_LINK = re.compile(rf"{PREFIX}(?:SERVICE_(?:HOST|PORT).*|PORT_\d+_.*|PORT=tcp://.*)", re.DOTALL)
-_MOUNT = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~@-]+)+")
 
 
 class Group(StrEnum):
@@ -275,6 +275,7 @@ class Settings:
     contact: str | None = _field(Unit.TEXT, Group.UPSTREAM, "contact that is added to the User-Agent", None)
     index: IndexSettings = IndexSettings()
     further: tuple[IndexSettings, ...] = ()
+    statics: tuple[StaticSettings, ...] = ()
 
     @property
     def indexes(self) -> tuple[IndexSettings, ...]:
@@ -317,6 +318,7 @@ def load_settings(config: Path | None, environ: Mapping[str, str], overrides: Ma
     given: dict[str, Any] = {}
     in_file = _read_file(config, known)
     tables = in_file.pop(index_tables.KEY, None)
+    statics = static_tables.read(in_file.pop(static_tables.KEY, None), _file_name(config))
     for source, values in (
         (_file_name(config), in_file),
         ("environment", _read_environment(environ, known)),
@@ -326,14 +328,17 @@ def load_settings(config: Path | None, environ: Mapping[str, str], overrides: Ma
             if tables is not None and name in _OF_INDEX:
                 raise SettingsError(f"{name} ({source}): set it in the [[index]] tables of the file")
             given[name] = _convert(known[name], value, source)
-    return _build(given, _read_tables(tables, _file_name(config)), environ)
+    return _build(given, _read_tables(tables, _file_name(config)), statics, environ)
 
 
 _OF_INDEX = frozenset(f.name for f in fields(IndexSettings))
 
 
 def _build(
-    given: Mapping[str, Any], indexes: tuple[IndexSettings, ...], environ: Mapping[str, str]
+    given: Mapping[str, Any],
+    indexes: tuple[IndexSettings, ...],
+    statics: tuple[StaticSettings, ...],
+    environ: Mapping[str, str],
 ) -> Settings:
     flat = {name: value for name, value in given.items() if name in _OF_INDEX}
     server = {name: value for name, value in given.items() if name not in _OF_INDEX}
@@ -341,7 +346,8 @@ def _build(
     if not indexes:
         index_tables.check_flat(flat)
         indexes = (_completed(IndexSettings(**flat)),)
-    return Settings(**server, index=indexes[0], further=indexes[1:])
+    static_tables.check(statics, indexes, server["cache_dir"])
+    return Settings(**server, index=indexes[0], further=indexes[1:], statics=statics)
 
 
 def _read_tables(tables: Any, source: str) -> tuple[IndexSettings, ...]:
@@ -383,7 +389,7 @@ def _completed(index: IndexSettings, *, may_be_private: bool = False) -> IndexSe
 
 def _tidy_mount(mount: str) -> str:
     tidy = mount.rstrip("/")
-    if not _MOUNT.fullmatch(tidy) or tidy == "/-" or tidy.startswith("/-/"):
+    if not is_mount(tidy):
         raise SettingsError(f"mount = {mount!r}: a path such as /pypi is allowed, but not / and not /-")
     return tidy
 
@@ -411,7 +417,7 @@ def _read_file(config: Path | None, known: Mapping[str, Setting]) -> dict[str, A
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not TOML: {error}") from error
     for name in values:
-        if name not in known and name != index_tables.KEY:
+        if name not in known and name not in (index_tables.KEY, static_tables.KEY):
             raise SettingsError(f"{path}: unknown key {name!r}{_nearest(name, known)}")
     return values
 
