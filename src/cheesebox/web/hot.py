@@ -109,6 +109,8 @@ class HotTable:
     def __init__(self, budget: int) -> None:
         self._targets: WeightedLru[bytes, dict[Negotiated, ReadyAnswer]] = WeightedLru(budget, _let_go)
         self._mapped: set[bytes] = set()
+        self.clearings = 0
+        """How many times it was cleared: an answer that was begun before is not to be offered after."""
 
     def find(self, target: bytes, negotiated: Negotiated) -> ReadyAnswer | None:
         """Look up a request as it was sent."""
@@ -157,7 +159,8 @@ class HotTable:
         self._mapped.clear()
 
     def clear(self) -> None:
-        """Let go of all: something was purged."""
+        """Let go of all: something was purged, or all is shown in another way."""
+        self.clearings += 1
         self._targets.clear()
 
     def statistics(self) -> HotStatistics:

@@ -71,6 +71,7 @@ class Site:
         started = time.perf_counter()
         request = request_from(scope)
         sent = Sent(send)
+        clearings = self._hot.clearings
         response = await self._respond(request, receive)
         try:
             try:
@@ -88,7 +89,8 @@ class Site:
             if response.cache == Verdict.STALE.value:
                 self._recent.stale(time.time(), request.path)
         negotiated = _negotiated(scope)
-        if response.ready is not None and request.target and negotiated is not None:
+        is_current = clearings == self._hot.clearings
+        if response.ready is not None and request.target and negotiated is not None and is_current:
             self._hot.offer(request.target, negotiated, response.ready, response.index)
 
     def _log(self, request: Request, response: Response, sent: int, started: float) -> None:
