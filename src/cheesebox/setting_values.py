@@ -151,6 +151,8 @@ CHECKS: Mapping[str, _Check] = {
     "name": _matches(r"[a-z0-9][a-z0-9-]*", "a name of lower-case letters, digits and hyphens"),
     "cache_dir": (lambda value: value != Path("/"), "allowed: name a directory of its own"),
     "ca_bundle": (Path.is_file, "a file: name a PEM file of certificates"),
+    "tls_cert": (Path.is_file, "a file: name a PEM file with a certificate"),
+    "tls_key": (Path.is_file, "a file: name a PEM file with a key"),
     "client_cert": (Path.is_file, "a file: name a PEM file with a certificate"),
     "client_key": (Path.is_file, "a file: name a PEM file with a key"),
     "password_file": (Path.is_file, "a file: name one that holds the password"),

@@ -239,6 +239,13 @@ class Settings:
     admin_token: str | None = _secret(
         Group.SERVER, "bearer token of those who may change something by the API"
     )
+    tls_cert: Path | None = _field(  # noqa: RUF009 - it makes a field, not a value
+        Unit.PATH, Group.SERVER, "serve with TLS: certificate chain (PEM), read again when it changes", None
+    )
+    tls_key: Path | None = _field(  # noqa: RUF009 - it makes a field, not a value
+        Unit.PATH, Group.SERVER, "key of the certificate (PEM)", None
+    )
+    tls_key_password: str | None = _secret(Group.SERVER, "password of the key")
     keep_alive: float = _field(
         Unit.DURATION, Group.SERVER, "how long an idle client connection is kept", 75.0
     )
@@ -372,6 +379,9 @@ def _build(
     if not indexes:
         index_tables.check_flat(flat)
         indexes = (_completed(IndexSettings(**flat), may_be_root=may_be_root),)
+    for one, other in (("tls_cert", "tls_key"), ("tls_key", "tls_cert"), ("tls_key_password", "tls_key")):
+        if server.get(one) is not None and server.get(other) is None:
+            raise SettingsError(f"{one}: there is no {other}")
     static_tables.check(statics, indexes, server["cache_dir"])
     return Settings(**server, index=indexes[0], further=indexes[1:], statics=statics)
 

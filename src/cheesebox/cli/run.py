@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import os
 import signal
+import ssl
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -116,7 +117,7 @@ def _in_foreground() -> bool:
 
 def _other_server(settings: Settings) -> str | None:
     """Give the root URL of a cheesebox that answers on the configured port."""
-    connection = http.client.HTTPConnection(settings.host, settings.port, timeout=_PROBE_TIMEOUT)
+    connection = _probe(settings)
     try:
         connection.request("GET", "/-/ready")
         healthy = connection.getresponse().read(64) == b"ready\n"
@@ -125,7 +126,17 @@ def _other_server(settings: Settings) -> str | None:
     finally:
         connection.close()
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}" if healthy else None
+    scheme = "https" if settings.tls_cert else "http"
+    return f"{scheme}://{host}:{settings.port}" if healthy else None
+
+
+def _probe(settings: Settings) -> http.client.HTTPConnection:
+    """Prepare to ask whether it is there; whether the certificate is to be trusted, the command decides."""
+    if settings.tls_cert is None:
+        return http.client.HTTPConnection(settings.host, settings.port, timeout=_PROBE_TIMEOUT)
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return http.client.HTTPSConnection(settings.host, settings.port, timeout=_PROBE_TIMEOUT, context=context)
 
 
 command = SettingsCommand(
