@@ -24,7 +24,7 @@ import cheesebox
 from cheesebox.errors import SettingsError
 from cheesebox.mounting import MountedApp
 from tests.clients.client import Client
-from tests.clients.environments import PIPS, prepare
+from tests.clients.environments import PIPS, UV, prepare
 from tests.fakes.distributions import incompressible
 
 if TYPE_CHECKING:
@@ -307,12 +307,15 @@ def test_the_package_alone_imports_nothing_heavy():
 
 @pytest.mark.clients
 @pytest.mark.timeout(300)
-async def test_pip_installs_from_a_mounted_cache(make, pypi, tmp_path):
+@pytest.mark.parametrize("tool", [PIPS[0], PIPS[-1], UV], ids=str)
+async def test_clients_install_from_a_mounted_cache_behind_gzip(make, pypi, tmp_path, tool):
     pypi.add_wheel("helper", "1.0")
     pypi.add_wheel("demo", "1.0", requires=["helper"])
-    pip = Client(prepare(PIPS[-1]), tmp_path / "pip")
+    client = Client(prepare(tool), tmp_path / "client")
     cache = make()
-    async with served(starlette_with(cache, lifespan=cache.lifespan)) as root:
+    app = starlette_with(cache, lifespan=cache.lifespan, middleware=[Middleware(GZipMiddleware)])
+    async with served(app) as root:
         command = ("install", "--index-url", f"{root}/pypi/simple/", "--target", "installed", "demo")
-        await asyncio.to_thread(pip.run, *command)
-    assert (pip.project / "installed" / "helper-1.0.dist-info").is_dir()
+        words = ("pip", *command) if tool is UV else command
+        await asyncio.to_thread(client.run, *words)
+    assert (client.project / "installed" / "helper-1.0.dist-info").is_dir()

@@ -189,7 +189,7 @@ def test_a_listing_tells_sizes_and_dates_and_escapes_names(site, tree):
     os.utime(tree / "docs" / "x.tar.gz", (NOON, NOON))
     text = site.get("/docs/").body.decode()
     assert '<a href="a%20%26%20%3Cb%3E.md">a &amp; &lt;b&gt;.md</a>' in text
-    assert '<td class="n">2.0 KB</td><td class="d">2027-01-15 08:00</td>' in text
+    assert '<td class="n">2.0 KB</td><td class="d"><span>2027-01-15</span> <span>08:00</span></td>' in text
     assert '<a href="../">' in text
     assert "http" not in text.replace("http-equiv", "")
 

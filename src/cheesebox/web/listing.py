@@ -25,7 +25,8 @@ _STYLE = (
     "th,td{padding:.4rem .75rem .4rem 0;border-bottom:1px solid #8884;vertical-align:baseline}"
     "td:first-child{overflow-wrap:anywhere;width:100%}"
     ".n,.d{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}"
-    "@media(max-width:32rem){.d{display:none}}"
+    "span{white-space:nowrap}"
+    "@media(max-width:32rem){.d{white-space:normal}}"
 )
 _PAGE = """\
 <!DOCTYPE html>
@@ -79,8 +80,9 @@ def _text(name: bytes) -> str:
 
 
 def _date(modified: int) -> str:
+    """Write day and time, which part only where the screen is narrow."""
     try:
         moment = datetime.fromtimestamp(modified // _NANOSECONDS, UTC)
     except (ValueError, OverflowError, OSError):  # a clock was wrong by millennia
         return ""
-    return f"{moment:%Y-%m-%d %H:%M}"
+    return f"<span>{moment:%Y-%m-%d}</span> <span>{moment:%H:%M}</span>"
