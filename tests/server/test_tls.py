@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
+from cheesebox.cli.doctor.looking import look_for_server
+from cheesebox.cli.doctor.server import Listener
 from cheesebox.errors import SettingsError
 from cheesebox.server.hot_protocol import with_lane
 from cheesebox.server.tls import Certificates
+from cheesebox.settings import load_settings
 from tests.clients.client import Client
 from tests.clients.environments import PIPS, prepare
 from tests.fakes.cheesebox_process import CheeseboxProcess
@@ -270,6 +273,13 @@ def test_a_command_is_run_with_the_server_that_is_there(box, pair, tmp_path):
     argv = (sys.executable, "-m", "cheesebox", *command, "--", sys.executable, "-c", program)
     done = subprocess.run(argv, capture_output=True, text=True, check=True)
     assert done.stdout == f"{box.url}\n"
+
+
+def test_the_doctor_finds_a_server_with_tls(box, pair):
+    settings = load_settings(
+        None, {}, {"port": str(port_of(box)), "tls_cert": pair.cert, "tls_key": pair.key}
+    )
+    assert look_for_server(settings) is Listener.READY
 
 
 @pytest.mark.clients

@@ -6,7 +6,6 @@ import asyncio
 import http.client
 import os
 import signal
-import ssl
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from rich.console import Console
 from cheesebox.app import build_app
 from cheesebox.cli.client_environment import client_environment
 from cheesebox.cli.options import SettingsCommand, settings_from
+from cheesebox.cli.probe import connection_to
 from cheesebox.cli.serve import server_options
 from cheesebox.cli.summary import summary
 from cheesebox.server import logs
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 _FROM_KEYBOARD = frozenset({signal.SIGINT, signal.SIGQUIT})
 _NOT_FOUND, _NOT_EXECUTABLE, _SIGNALLED = 127, 126, 128  # the codes that shells give
-_PROBE_TIMEOUT = 2.0
 # The command's own output is what people want to see.
 _QUIET = {"log_level": "warning", "access_log": False}
 
@@ -117,7 +116,7 @@ def _in_foreground() -> bool:
 
 def _other_server(settings: Settings) -> str | None:
     """Give the root URL of a cheesebox that answers on the configured port."""
-    connection = _probe(settings)
+    connection = connection_to(settings.host, settings.port, tls=settings.tls_cert is not None)
     try:
         connection.request("GET", "/-/ready")
         healthy = connection.getresponse().read(64) == b"ready\n"
@@ -130,15 +129,6 @@ def _other_server(settings: Settings) -> str | None:
     return f"{scheme}://{host}:{settings.port}" if healthy else None
 
 
-def _probe(settings: Settings) -> http.client.HTTPConnection:
-    """Prepare to ask whether it is there; whether the certificate is to be trusted, the command decides."""
-    if settings.tls_cert is None:
-        return http.client.HTTPConnection(settings.host, settings.port, timeout=_PROBE_TIMEOUT)
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return http.client.HTTPSConnection(settings.host, settings.port, timeout=_PROBE_TIMEOUT, context=context)
-
-
 command = SettingsCommand(
     "run",
     _run,
@@ -147,7 +137,9 @@ command = SettingsCommand(
     help="""Run COMMAND with its package downloads going through the cache.
 
     The cache serves on a free port of loopback for as long as the command runs; a table of what came
-    from where ends it. If a server has the cache directory already, that server is used.
+    from where ends it. If a server has the cache directory already, that server is used. The exit code
+    is that of COMMAND; as in a shell 127 means that there is none of this name, 126 that it cannot be
+    executed, and 128 + n that signal n ended it.
 
     \b
     Example:
