@@ -182,6 +182,14 @@ class ShuttingDown(CheeseboxError):
     retry_after = 1
 
 
+class NotStarted(CheeseboxError):
+    """The cache could not be started, or is not running any more; the log has the reason."""
+
+    status = 503
+    title = "Cache not running"
+    retry_after = 5
+
+
 class StoreError(CheeseboxError):
     """The disk or the catalogue cannot take or give an object."""
 

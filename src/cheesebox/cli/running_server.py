@@ -5,15 +5,15 @@ from __future__ import annotations
 import http.client
 from typing import TYPE_CHECKING
 
+from cheesebox.cli.probe import connection_to
+
 if TYPE_CHECKING:
     from cheesebox.settings import Settings
-
-_PROBE_TIMEOUT = 2.0
 
 
 def find_server(settings: Settings) -> str | None:
     """Give the root URL of a cheesebox that answers on the configured port."""
-    connection = http.client.HTTPConnection(settings.host, settings.port, timeout=_PROBE_TIMEOUT)
+    connection = connection_to(settings.host, settings.port, tls=settings.tls_cert is not None)
     try:
         connection.request("GET", "/-/ready")
         healthy = connection.getresponse().read(64) == b"ready\n"
@@ -22,4 +22,5 @@ def find_server(settings: Settings) -> str | None:
     finally:
         connection.close()
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}" if healthy else None
+    scheme = "https" if settings.tls_cert else "http"
+    return f"{scheme}://{host}:{settings.port}" if healthy else None
