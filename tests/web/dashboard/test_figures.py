@@ -13,7 +13,15 @@ NOW = 1_800_000_000.0
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(None, "–"), (0, "0 %"), (1, "100 %"), (0.5, "50.0 %"), (0.99999, "99.9 %"), (0.00001, "0.1 %")],
+    [
+        (None, "–"),
+        (0, "0 %"),
+        (1, "100 %"),
+        (0.5, "50.0 %"),
+        (0.99999, "> 99.9 %"),
+        (0.00001, "< 0.1 %"),
+        (0.999, "99.9 %"),
+    ],
 )
 def test_only_what_is_whole_is_written_as_whole(share, text):
     assert figures.percent(share) == text

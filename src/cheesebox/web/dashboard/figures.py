@@ -10,6 +10,7 @@ from cheesebox.units import human_size
 NOTHING = "–"
 _STEPS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 _PARTS = 2
+_ALMOST = 0.001
 _SECOND = 1.0
 _PIECE = re.compile(r"[^-._/]*[-._/]+|[^-._/]+")
 _LATEST = 253_402_300_799.0
@@ -30,8 +31,10 @@ def percent(share: float | None) -> str:
     """Write a share of 1; only what is whole is written as 0 or 100."""
     if share is None:
         return NOTHING
-    if 0 < share < 1:
-        share = min(max(share, 0.001), 0.999)
+    if 0 < share < _ALMOST:
+        return f"< {_ALMOST * 100:.1f} %"
+    if 1 - _ALMOST < share < 1:
+        return f"> {(1 - _ALMOST) * 100:.1f} %"
     return f"{share * 100:.1f} %" if share not in (0, 1) else f"{share * 100:.0f} %"
 
 

@@ -23,6 +23,8 @@ _BAR = 8
 _LEAST = 1.5
 """What there is at all can be seen."""
 _DAY_HOURS = 24
+_LEAST_SCALE = 1000
+"""Bytes at the top of a plot that shows nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def ratio_plot(buckets: Sequence[Bucket], window: Window) -> Plot:
 
 def bytes_plot(buckets: Sequence[Bucket], window: Window) -> Plot:
     """Plot what was saved, on top of what was fetched."""
-    most = ceiling(max((b.sums.saved + b.sums.fetched for b in buckets), default=0))
+    most = ceiling(max(_LEAST_SCALE, *(b.sums.saved + b.sums.fetched for b in buckets)))
 
     def parts(bucket: Bucket) -> tuple[Part, ...]:
         scale = HEIGHT / most
