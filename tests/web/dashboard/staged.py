@@ -101,7 +101,7 @@ def overview() -> models.Overview:
             models.Host("pypi.org", 21_404, 3, 0, 1_890 * MB, 0.038, NOW - 2, NOW - 86_400, "answered 502"),
             models.Host("files.pythonhosted.org", 9_120, 0, 0, 61_204 * MB, 0.021, NOW - 1, 0, ""),
             models.Host(
-                "download.pytorch.org",
+                "wheels.example",
                 412,
                 9,
                 6,
@@ -124,7 +124,7 @@ def activity() -> models.Activity:
     ]
     events = [
         ("stale", "/pytorch/simple/torchvision/", 20),
-        ("warning", "https://download.pytorch.org/whl/torchvision/: cannot connect: connection refused", 21),
+        ("warning", "https://wheels.example/whl/torchvision/: cannot connect: connection refused", 21),
         ("stale", "/pytorch/simple/torch/", 64),
         ("error", "cut the answer to GET /pypi/packages/…/broken-1.0.tar.gz: its digest is wrong", 4_000),
         ("warning", "https://pypi.org/simple/boto3/: answered 502", 86_400),
