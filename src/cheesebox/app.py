@@ -54,9 +54,16 @@ class App:
     """The ASGI application. It starts with the server's lifespan, or by ``async with``."""
 
     def __init__(
-        self, settings: Settings, *, upstream: Upstream | None, clock: Clock, access_sink: Sink
+        self,
+        settings: Settings,
+        *,
+        upstream: Upstream | None,
+        clock: Clock,
+        access_sink: Sink,
+        housekeeping: bool,
     ) -> None:
         self.settings = settings
+        self._housekeeping = housekeeping
         self._given_upstream = upstream
         self._clock = clock
         self._ledger = Ledger()
@@ -109,7 +116,8 @@ class App:
             )
             self._site = self._build_site(self._parts)
             self._parts.shelf.room.after_eviction.append(self.hot_lane.table.unmap)
-            self._parts.start_housekeeping(self.hot_lane)
+            if self._housekeeping:
+                self._parts.start_housekeeping(self.hot_lane)
         except BaseException:
             await self._resources.aclose()
             raise
@@ -159,13 +167,14 @@ def build_app(
     upstream: Upstream | None = None,
     clock: Clock = time.time,
     access_sink: Sink = to_logger,
+    housekeeping: bool = True,
 ) -> App:
     """Build the application.
 
     ``upstream`` and ``clock`` stand in for the real ones in tests; ``access_sink`` takes the access
-    log in batches.
+    log in batches. Without ``housekeeping`` nothing is removed, rebuilt or counted but on request.
     """
-    return App(settings, upstream=upstream, clock=clock, access_sink=access_sink)
+    return App(settings, upstream=upstream, clock=clock, access_sink=access_sink, housekeeping=housekeeping)
 
 
 class _Parts:

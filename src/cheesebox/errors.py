@@ -30,6 +30,10 @@ class SettingsError(CheeseboxError):
     title = "Bad setting"
 
 
+class CacheInUse(SettingsError):
+    """Another program has the cache directory."""
+
+
 class InvalidName(CheeseboxError):
     """A project name that no index can hold (PEP 508)."""
 

@@ -30,6 +30,9 @@ class Entry:
 COMMANDS = {
     "serve": Entry("cheesebox.cli.serve", "Serve the cache."),
     "run": Entry("cheesebox.cli.run", "Run a command with its package downloads going through the cache."),
+    "stats": Entry("cheesebox.cli.stats", "Show hits, bytes saved, sizes and upstreams."),
+    "ls": Entry("cheesebox.cli.ls", "List what is cached."),
+    "purge": Entry("cheesebox.cli.purge", "Remove what is cached, so that it is fetched again."),
     "verify": Entry("cheesebox.cli.verify", "Hash all that is stored and find what is damaged."),
 }
 
