@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _DAY, _HOUR, _MINUTE = 86400, 3600, 60
 _SOURCES = """\
-The settings come from cheesebox.toml and the environment as for cheesebox serve. With a server running on
-the cache directory its answers are shown; without one the directory is opened by this command."""
+The settings come from cheesebox.toml and the environment as for cheesebox serve. The server that has the
+cache directory is asked; where none runs, this command opens the directory."""
 
 
 class LookingCommand(click.Command):

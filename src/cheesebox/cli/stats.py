@@ -125,7 +125,8 @@ def _by_index(history: HistoryDocument, hours: int) -> Table:
     table = _table(title, "index", "hits", "misses", "stale", "hit ratio", "sent", "fetched", "saved")
     for index in history.indexes:
         table.add_row(printable(index.index), *_cells(index.sum))
-    table.add_row("all", *_cells(history.sum), style="bold")
+    if len(history.indexes) != 1:
+        table.add_row("all", *_cells(history.sum), style="bold")
     return table
 
 
