@@ -65,7 +65,8 @@ def _purge(
     if as_json:
         print_json(total)
     else:
-        print(f"{total.objects} objects removed, {human_size(total.bytes)}")
+        what = "object" if total.objects == 1 else "objects"
+        print(f"{total.objects} {what} removed, {human_size(total.bytes)}")
     return _tell_missing(meant, removed)
 
 

@@ -122,10 +122,12 @@ def _start(log: VerifyLog | None, *, resume: bool) -> Progress:
 
 def _run(verification: Verification, damages: Damages) -> None:
     total = verification.holder.totals().size
-    with _bar(total, verification.progress.bytes) as advance:
-        with closing(verification.findings(advance)) as findings:
-            for finding in findings:
-                damages.take(finding)
+    with (
+        _bar(total, verification.progress.bytes) as advance,
+        closing(verification.findings(advance)) as findings,
+    ):
+        for finding in findings:
+            damages.take(finding)
     damages.settle()
 
 
