@@ -16,7 +16,9 @@ from cheesebox.adapters.credentials import Credentials
 from cheesebox.adapters.disk_store import DiskStore
 from cheesebox.adapters.http_upstream import Connection, HttpUpstream
 from cheesebox.adapters.sqlite_catalogue import SqliteCatalogue
+from cheesebox.adapters.static_tree import DirectoryTree
 from cheesebox.cache.blocking import Blocking
+from cheesebox.cache.connectivity import Connectivity, GatedUpstream
 from cheesebox.cache.eviction import Limits, Room
 from cheesebox.cache.flights import Tasks
 from cheesebox.cache.ledger import Ledger, Statistics
@@ -33,12 +35,14 @@ from cheesebox.web.hot import HotTable
 from cheesebox.web.hot_lane import HotLane
 from cheesebox.web.own import OwnEndpoints
 from cheesebox.web.site import Site
+from cheesebox.web.static_site import StaticSite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cheesebox.ports import Clock, Key, Totals, Upstream
     from cheesebox.settings import Settings
+    from cheesebox.static_tables import StaticSettings
     from cheesebox.web.access_log import Sink
     from cheesebox.web.http import Receive, Scope, Send
 
@@ -60,19 +64,28 @@ class App:
         upstream: Upstream | None,
         clock: Clock,
         access_sink: Sink,
-        housekeeping: bool,
+        housekeeping: bool = True,
+        is_mounted: bool = False,
     ) -> None:
         self.settings = settings
         self._housekeeping = housekeeping
         self._given_upstream = upstream
         self._clock = clock
+        self.connectivity = Connectivity(is_offline=settings.offline)
         self._ledger = Ledger()
         self._access_log = AccessLog(access_sink) if settings.access_log else None
-        table = HotTable(settings.hot_size // 2)
+        # Without a server of ours nobody looks into the table: nothing is put there.
+        table = HotTable(0 if is_mounted else settings.hot_size // 2)
         self.hot_lane = HotLane(table, self._ledger, self._access_log, self._touch, clock)
         self.observed = Observed(
-            self._ledger, self.statistics, UpstreamWatch(self._ledger, clock), Recent(), table
+            self._ledger,
+            self.statistics,
+            UpstreamWatch(self._ledger, clock),
+            Recent(),
+            table,
+            self.connectivity,
         )
+        self.connectivity.subscribe(table.clear)
         self._resources = AsyncExitStack()
         self._parts: _Parts | None = None
         self._site: Site | None = None
@@ -100,6 +113,11 @@ class App:
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
 
+    @property
+    def is_started(self) -> bool:
+        """Whether it answers requests."""
+        return self._site is not None
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self
@@ -115,9 +133,12 @@ class App:
                 self.settings, self._resources, self._given_upstream, self._clock, self.observed
             )
             self._site = self._build_site(self._parts)
+            self.connectivity.subscribe(self._parts.indexes.forgive)
             self._parts.shelf.room.after_eviction.append(self.hot_lane.table.unmap)
             if self._housekeeping:
                 self._parts.start_housekeeping(self.hot_lane)
+            if self.connectivity.is_offline:
+                self.connectivity.tell()
         except BaseException:
             await self._resources.aclose()
             raise
@@ -140,10 +161,16 @@ class App:
 
     def _build_site(self, parts: _Parts) -> Site:
         mounted = [index for index in self.settings.indexes if index.mount]
-        mounts = {index.mount: parts.indexes.app(index) for index in mounted}
+        mounts = {index.mount.rstrip("/"): parts.indexes.app(index) for index in mounted}
         api = Api(parts.management.operations, Gate(self.settings.admin_token))
         own = OwnEndpoints(lambda: self._site is not None, api)
-        return Site(mounts, own, self._ledger, self._access_log, self.hot_lane.table, self.observed.recent)
+        statics = {static.mount: self._static_site(static, parts) for static in self.settings.statics}
+        recent = self.observed.recent
+        return Site(mounts, own, self._ledger, self._access_log, self.hot_lane.table, recent, statics)
+
+    def _static_site(self, static: StaticSettings, parts: _Parts) -> StaticSite:
+        tree = DirectoryTree(static.root)
+        return StaticSite(tree, parts.shelf.blocking, self._clock, listing=static.listing)
 
     def _touch(self, key: Key, now: float, hits: int) -> None:
         if self._parts is not None:
@@ -168,13 +195,22 @@ def build_app(
     clock: Clock = time.time,
     access_sink: Sink = to_logger,
     housekeeping: bool = True,
+    is_mounted: bool = False,
 ) -> App:
     """Build the application.
 
     ``upstream`` and ``clock`` stand in for the real ones in tests; ``access_sink`` takes the access
-    log in batches. Without ``housekeeping`` nothing is removed, rebuilt or counted but on request.
+    log in batches; ``is_mounted``: another program's server asks it, which has no hot lane. Without
+    ``housekeeping`` nothing is removed or rebuilt but on request.
     """
-    return App(settings, upstream=upstream, clock=clock, access_sink=access_sink, housekeeping=housekeeping)
+    return App(
+        settings,
+        upstream=upstream,
+        clock=clock,
+        access_sink=access_sink,
+        housekeeping=housekeeping,
+        is_mounted=is_mounted,
+    )
 
 
 class _Parts:
@@ -224,6 +260,9 @@ class _Parts:
         kept = await self.indexes.adoption.rebuild(self.indexes.find_origin)
         if kept:
             log.info("catalogue rebuilt: %d objects found on disk", kept)
+        if self.indexes.adoption.has_left:
+            log.warning("files whose page is not cached are looked at again at the next start online")
+            return
         await self.shelf.blocking(self.shelf.catalogue.remember, "rebuilt", "1")
         self.indexes.adoption.is_over = True
 
@@ -253,7 +292,8 @@ async def _open(
     resources.push_async_callback(tasks.close)
     resources.callback(shelf.close)
     watched = {i.name: observed.watch.over(i.name, bare(i.name)) for i in settings.indexes}
-    indexes = Indexes(settings, shelf, watched.__getitem__, tasks, page_work)
+    gated = {name: GatedUpstream(upstream, observed.connectivity) for name, upstream in watched.items()}
+    indexes = Indexes(settings, shelf, gated.__getitem__, tasks, page_work, observed.connectivity)
     management = await blocking(Management, settings, file, observed, shelf, indexes, resources)
     return _Parts(shelf, tasks, indexes, management)
 
@@ -264,7 +304,7 @@ async def _upstreams(
     """Open what asks the upstream of each index; those with credentials have connections of their own."""
     if given is not None:
         return lambda _: given
-    connection = _connection(settings)
+    connection = connection_of(settings)
     shared = await resources.enter_async_context(HttpUpstream(connection))
     own: dict[str, Upstream] = {}
     for index in settings.indexes:
@@ -275,7 +315,8 @@ async def _upstreams(
     return lambda name: own.get(name, shared)
 
 
-def _connection(settings: Settings) -> Connection:
+def connection_of(settings: Settings) -> Connection:
+    """Give how upstreams are reached."""
     agent = f"cheesebox/{__version__}"
     if settings.contact:
         agent += f" ({settings.contact})"

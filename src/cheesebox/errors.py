@@ -34,6 +34,18 @@ class CacheInUse(SettingsError):
     """Another program has the cache directory."""
 
 
+class UnreadableLock(CheeseboxError):
+    """A lock file, a requirements file or a requirement that cannot be read; the message tells where."""
+
+    title = "Unreadable lock file"
+
+
+class BadExport(CheeseboxError):
+    """An export that cannot be written or read; the message tells why."""
+
+    title = "Unusable export"
+
+
 class InvalidName(CheeseboxError):
     """A project name that no index can hold (PEP 508)."""
 
@@ -102,6 +114,18 @@ class FileWithheld(CheeseboxError):
         self.allowed_from = allowed_from
 
 
+class Offline(CheeseboxError):
+    """Something is not in the cache, and no upstream may be asked for it.
+
+    424 (RFC 4918 §11.4): the request depends on another one, which is not made. Installers give up at
+    once and uv prints the message, while 5xx are retried, 404 means "ask the next index" and 401 and
+    403 "wrong password" to them. No cache keeps it by itself (RFC 9110 §15.1).
+    """
+
+    status = 424
+    title = "Offline"
+
+
 class UpstreamError(CheeseboxError):
     """The upstream did not give a usable answer."""
 
@@ -160,6 +184,14 @@ class ShuttingDown(CheeseboxError):
     status = 503
     title = "Shutting down"
     retry_after = 1
+
+
+class NotStarted(CheeseboxError):
+    """The cache could not be started, or is not running any more; the log has the reason."""
+
+    status = 503
+    title = "Cache not running"
+    retry_after = 5
 
 
 class StoreError(CheeseboxError):

@@ -21,7 +21,7 @@ def rows(text: str) -> list[list[str]]:
 def test_the_help_has_an_example_and_the_exit_codes(command):
     found = cheesebox(command, "--help")
     assert found.code == 0
-    assert f"cheesebox {command}" in found.out.partition("Example")[2]
+    assert f"cheesebox {command}" in found.out.partition("Example:")[2]
     assert "Exit codes: 0 " in found.out
 
 

@@ -16,7 +16,8 @@ from collections import OrderedDict
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from cheesebox.cache import digests
+from cheesebox.cache import blobs, digests
+from cheesebox.cache.connectivity import Connectivity
 from cheesebox.cache.downloads import FileHead
 from cheesebox.cache.freshness import Verdict
 from cheesebox.cache.growing import WITHHELD
@@ -42,8 +43,6 @@ NEAR = 1024 * 1024
 """Bytes ahead of a download that are waited for rather than asked for; also: a file as small as this
 is downloaded whole even if only a slice is wanted."""
 
-_READ = 256 * 1024
-_VIEW = 1024 * 1024
 _HASH = 1024 * 1024
 _ABSENT_KEPT = 65536
 
@@ -122,31 +121,13 @@ class StoredFile:
         """Tell how long these bytes may be served from memory."""
         return FileLease(self.entry, self._shelf.catalogue)
 
-    async def stream(self, start: int, stop: int | None) -> AsyncGenerator[bytes]:
+    def stream(self, start: int, stop: int | None) -> AsyncGenerator[bytes]:
         """Give the bytes of a slice."""
-        end = self._blob.size if stop is None else stop
-        while start < end:
-            length = min(_READ, end - start)
-            chunk = self._blob.read_cached(start, length)
-            if chunk is None:
-                chunk = await self._shelf.blocking(self._blob.read, start, length)
-            if not chunk:
-                raise StoreError("a cached file became shorter while it was read")
-            start += len(chunk)
-            yield chunk
+        return blobs.pieces(self._blob, self._shelf.blocking, start, stop)
 
-    async def views(self, start: int, stop: int | None) -> AsyncGenerator[bytes | memoryview]:
+    def views(self, start: int, stop: int | None) -> AsyncGenerator[bytes | memoryview]:
         """Give the bytes of a slice as views of the page cache, where they are in it."""
-        end = self._blob.size if stop is None else stop
-        while start < end:
-            length = min(_VIEW, end - start)
-            chunk: bytes | memoryview | None = self._blob.view_cached(start, length)
-            if chunk is None:
-                chunk = await self._shelf.blocking(self._blob.read, start, length)
-            if not chunk:
-                raise StoreError("a cached file became shorter while it was read")
-            start += len(chunk)
-            yield chunk
+        return blobs.views(self._blob, self._shelf.blocking, start, stop)
 
     def close(self) -> None:
         """Give the handle back; idempotent."""
@@ -254,7 +235,9 @@ class Files:
         relays: Relays,
         adoption: Adoption,
         shelf: Shelf,
+        connectivity: Connectivity | None = None,
     ) -> None:
+        self._connectivity = connectivity or Connectivity()
         self._index = index
         self._origins = origins
         self._downloads = downloads
@@ -272,6 +255,7 @@ class Files:
         try:
             return await self._open_absent(path, want)
         except NotFound:
+            self._connectivity.require(path)  # the page that does not name it may be old
             self._note_absence(key)
             raise
 
@@ -286,6 +270,8 @@ class Files:
             if self._shelf.entry(origin.key) is not None:
                 continue
             download = self._downloads.find(origin.key)
+            if download is None:
+                self._connectivity.require(path)
             if download is None and want is not Want.REST:
                 relayed = await self._relay(origin, want)
                 if relayed is not None:

@@ -220,13 +220,13 @@ command = LookingCommand(
     bytes, times in UTC: project, files, size, hits, last use, stored; of one project: version, file name,
     size, hits, last use, stored, kind, index.
 
+    Exit codes: 0 listed, 1 nothing of PROJECT is cached, 2 there is no cache or no way to it.
+
     \b
-    Examples:
+    Example:
       cheesebox ls --order size --limit 20
       cheesebox ls requests
       cheesebox ls --json | jq '.projects[].project'
-
-    Exit codes: 0 listed, 1 nothing of PROJECT is cached, 2 there is no cache or no way to it.
     """,
     short_help="List what is cached.",
 )

@@ -124,14 +124,14 @@ command = LookingCommand(
     A running server takes part: its next answer comes from the upstream. Of a version the files go and
     their metadata; the project's page stays.
 
+    Exit codes: 0 removed, 1 nothing of some PROJECT was cached, 2 there is no cache, no way to it, or no
+    permission.
+
     \b
-    Examples:
+    Example:
       cheesebox purge requests numpy==2.1.0
       cheesebox purge --older-than 30d
       cheesebox purge --all --index internal --yes
-
-    Exit codes: 0 removed, 1 nothing of some PROJECT was cached, 2 there is no cache, no way to it, or no
-    permission.
     """,
     short_help="Remove what is cached, so that it is fetched again.",
 )

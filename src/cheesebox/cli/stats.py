@@ -198,12 +198,12 @@ command = LookingCommand(
     saved, and the hit ratio; storage NAME by its value; upstream HOST by requests, failures, failures in a
     row, bytes, seconds until an answer, and the last error.
 
+    Exit codes: 0 shown, 2 there is no cache or no way to it.
+
     \b
-    Examples:
+    Example:
       cheesebox stats --hours 168
       cheesebox stats --json | jq .history.sum.saved
-
-    Exit codes: 0 shown, 2 there is no cache or no way to it.
     """,
     short_help="Show hits, bytes saved, sizes and upstreams.",
 )

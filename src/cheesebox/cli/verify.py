@@ -192,13 +192,13 @@ command = LookingCommand(
     A server may run meanwhile: it removes what is to be repaired. How far it got is written down every
     second, so that --resume goes on after Ctrl-C, a kill or a crash.
 
-    \b
-    Examples:
-      cheesebox verify
-      cheesebox verify --repair --resume
-
     Exit codes: 0 all is sound, or was repaired; 1 something is damaged; 2 there is no cache, or it cannot be
     read or repaired; 130 stopped by Ctrl-C.
+
+    \b
+    Example:
+      cheesebox verify
+      cheesebox verify --repair --resume
     """,
     short_help="Hash all that is stored and find what is damaged.",
 )

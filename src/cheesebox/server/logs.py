@@ -19,14 +19,15 @@ from cheesebox.units import human_size
 from cheesebox.web.site import ConnectionCut
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from cheesebox.web.access_log import Access, Sink
+    from cheesebox.web.access_log import Access, Facts, Sink
 
 _RESET = "\033[0m"
 _RED, _GREEN, _YELLOW, _CYAN = "\033[31m", "\033[32m", "\033[33m", "\033[36m"
 _CACHE_COLOURS = {"HIT": _GREEN, "REVALIDATED": _GREEN, "MISS": _CYAN, "EXPIRED": _CYAN, "STALE": _RED}
 _SERVER_ERROR = 500
+_REMEMBERED = 1024
 
 
 class TextLines:
@@ -34,14 +35,31 @@ class TextLines:
 
     def __init__(self, *, colours: bool) -> None:
         self._colours = colours
+        # Repeated answers share their facts: the rest of their line is written once.
+        self._after_time = lru_cache(_REMEMBERED)(self._write)
 
     def answer(self, access: Access) -> str:
         """Write ``12:00:01 HIT         200     3.1 ms   18.5 KB GET /pypi/simple/six/ 127.0.0.1``."""
-        cache = self._paint(f"{access.cache:<11}", _CACHE_COLOURS.get(access.cache, _YELLOW))
-        status = self._paint(str(access.status), _RED if access.status >= _SERVER_ERROR else "")
-        facts = f"{access.ms:7.1f} ms {_size(access.bytes):>9}"
-        request = f"{access.method} {_one_line(access.path)} {access.client}"
-        return f"{_local_time(access.at)} {cache} {status} {facts} {request}"
+        at, facts = access
+        return _local_second(int(at)) + self._after_time(facts)
+
+    def answers(self, batch: Iterable[Access]) -> list[str]:
+        """Write many."""
+        after_time = self._after_time
+        second, at_second = -1, ""
+        lines = []
+        for at, facts in batch:
+            if not 0 <= at - second < 1:
+                second = int(at)
+                at_second = _local_second(second)
+            lines.append(at_second + after_time(facts))
+        return lines
+
+    def _write(self, facts: Facts) -> str:
+        cache = self._paint(f"{facts.cache:<11}", _CACHE_COLOURS.get(facts.cache, _YELLOW))
+        status = self._paint(str(facts.status), _RED if facts.status >= _SERVER_ERROR else "")
+        size = f"{facts.ms:7.1f} ms {human_size(facts.bytes):>9}"
+        return f" {cache} {status} {size} {facts.method} {_one_line(facts.path)} {facts.client}"
 
     def message(self, record: logging.LogRecord) -> str:
         """Write time, level, message."""
@@ -61,9 +79,13 @@ class JsonLines:
 
     def answer(self, access: Access) -> str:
         """Write the parts of an access."""
-        facts = access._asdict() | {"ms": round(access.ms, 3)}
-        del facts["at"]
-        return _json({"time": _utc_time(access.at), "level": "info", "logger": "cheesebox.access"} | facts)
+        at, said = access
+        facts = said._asdict() | {"ms": round(said.ms, 3)}
+        return _json({"time": _utc_time(at), "level": "info", "logger": "cheesebox.access"} | facts)
+
+    def answers(self, batch: Iterable[Access]) -> list[str]:
+        """Write many."""
+        return [self.answer(access) for access in batch]
 
     def message(self, record: logging.LogRecord) -> str:
         """Write time, level, logger, message."""
@@ -101,15 +123,10 @@ def _local_time(seconds: float) -> str:
     return _local_second(int(seconds))
 
 
-# Busy servers write the same second and the same sizes thousands of times.
+# Busy servers write the same second thousands of times.
 @lru_cache(maxsize=8)
 def _local_second(second: int) -> str:
     return time.strftime("%H:%M:%S", time.localtime(second))
-
-
-@lru_cache(maxsize=4096)
-def _size(size: int) -> str:
-    return human_size(size)
 
 
 def _utc_time(seconds: float) -> str:
@@ -156,7 +173,7 @@ def configure(form: str, level: str, stream: TextIO, environ: Mapping[str, str])
     server_log.filters[:] = [_is_no_cut]
 
     def write(batch: Sequence[Access]) -> None:
-        stream.write("".join(f"{lines.answer(access)}\n" for access in batch))
+        stream.write("\n".join([*lines.answers(batch), ""]))
         stream.flush()
 
     return write

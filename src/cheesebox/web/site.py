@@ -11,7 +11,7 @@ from cheesebox.cache.freshness import Verdict
 from cheesebox.errors import CheeseboxError
 from cheesebox.ports import Tally
 from cheesebox.web import problems
-from cheesebox.web.access_log import Access
+from cheesebox.web.access_log import Facts
 from cheesebox.web.http import (
     ClientGone,
     Receive,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from cheesebox.web.hot import HotTable, Negotiated
     from cheesebox.web.index_app import IndexApp
     from cheesebox.web.own import OwnEndpoints
+    from cheesebox.web.static_site import StaticSite
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,10 @@ _WITH_RELATIVE_LINKS = ("simple/", "pypi/", "@")
 
 
 class Site:
-    """ASGI application for ``http`` scopes. ``mounts`` maps prefixes without a slash at their end."""
+    """ASGI application for ``http`` scopes. ``mounts`` maps prefixes without a slash at their end.
+
+    The longest prefix wins; ``statics`` maps those of directories that are served as they are.
+    """
 
     def __init__(
         self,
@@ -52,8 +56,10 @@ class Site:
         access_log: AccessLog | None,
         hot: HotTable,
         recent: Recent,
+        statics: Mapping[str, StaticSite] | None = None,
     ) -> None:
         self._mounts = sorted(mounts.items(), key=lambda item: -len(item[0]))
+        self._statics = sorted((statics or {}).items(), key=lambda item: -len(item[0]))
         self._own = own
         self._ledger = ledger
         self._access_log = access_log
@@ -65,6 +71,7 @@ class Site:
         started = time.perf_counter()
         request = request_from(scope)
         sent = Sent(send)
+        clearings = self._hot.clearings
         response = await self._respond(request, receive)
         try:
             try:
@@ -82,25 +89,18 @@ class Site:
             if response.cache == Verdict.STALE.value:
                 self._recent.stale(time.time(), request.path)
         negotiated = _negotiated(scope)
-        if response.ready is not None and request.target and negotiated is not None:
+        is_current = clearings == self._hot.clearings
+        if response.ready is not None and request.target and negotiated is not None and is_current:
             self._hot.offer(request.target, negotiated, response.ready, response.index)
 
     def _log(self, request: Request, response: Response, sent: int, started: float) -> None:
         if self._access_log is None:
             return
         taken = (time.perf_counter() - started) * 1000
-        self._access_log.write(
-            Access(
-                time.time(),
-                response.status,
-                response.cache,
-                taken,
-                sent,
-                request.method,
-                request.path,
-                request.client,
-            )
+        facts = Facts(
+            response.status, response.cache, taken, sent, request.method, request.path, request.client
         )
+        self._access_log.write((time.time(), facts))
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
         try:
@@ -120,6 +120,9 @@ class Site:
                 response = await index.answer(request, below)
                 response.index = index.name
                 return response
+        for mount, site in self._statics:
+            if path.startswith(f"{mount}/"):
+                return await site.answer(request, path[len(mount) + 1 :])
         return problems.options(request) if request.method == "OPTIONS" else problems.not_found()
 
 
