@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from contextlib import suppress
 
 import pytest
 
@@ -200,3 +206,38 @@ def test_a_directory_with_a_long_name_is_reached(pypi, tmp_path):
         assert (cheesebox("ls", *at(deep)).code, (deep / NAME).is_socket()) == (0, True)
         with socket.socket(socket.AF_UNIX) as direct, pytest.raises(OSError, match="too long"):
             direct.connect(str(deep / NAME))
+
+
+def on_a_terminal(*args: str, **env: str) -> str:
+    """Give what the program writes to a terminal."""
+    leader, follower = os.openpty()
+    command = [sys.executable, "-m", "cheesebox", *args]
+    environ = {**os.environ, "TERM": "xterm", "COLUMNS": "120", **env}
+    with subprocess.Popen(command, stdout=follower, stdin=subprocess.DEVNULL, env=environ) as process:
+        os.close(follower)
+        written = bytearray()
+        with suppress(OSError), os.fdopen(leader, "rb", buffering=0) as screen:  # EIO is its end on Linux
+            while chunk := screen.read(4096):
+                written += chunk
+    assert process.returncode == 0
+    return written.decode()
+
+
+def test_colours_are_for_terminals_and_for_those_who_want_them(box, cache):
+    box.stop()
+    assert "\x1b[32m█" in on_a_terminal("stats", *at(cache))
+    plain = on_a_terminal("stats", *at(cache), NO_COLOR="1")
+    assert "50.0 %" in plain
+    assert "\x1b[32m" not in plain
+    assert "2 projects, 3 files" in on_a_terminal("ls", *at(cache), NO_COLOR="1")
+
+
+@pytest.mark.parametrize("more", [{"project": "demo"}, {"all": True}, {"older_than": 1}])
+def test_keys_go_with_no_other_condition(box, more):
+    body = json.dumps({"keys": ["pypi/simple/demo.page"], **more}).encode()
+    headers = {"Authorization": "Bearer open-sesame"}
+    request = urllib.request.Request(f"{root_of(box)}/-/api/v1/purge", body, headers)
+    with pytest.raises(urllib.error.HTTPError) as caught, urllib.request.urlopen(request, timeout=30):
+        pass
+    with caught.value as answer:
+        assert answer.code == 400
