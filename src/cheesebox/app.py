@@ -65,9 +65,11 @@ class App:
         upstream: Upstream | None,
         clock: Clock,
         access_sink: Sink,
+        housekeeping: bool = True,
         is_mounted: bool = False,
     ) -> None:
         self.settings = settings
+        self._housekeeping = housekeeping
         self._given_upstream = upstream
         self._clock = clock
         self.connectivity = Connectivity(is_offline=settings.offline)
@@ -134,7 +136,8 @@ class App:
             self._site = self._build_site(self._parts)
             self.connectivity.subscribe(self._parts.indexes.forgive)
             self._parts.shelf.room.after_eviction.append(self.hot_lane.table.unmap)
-            self._parts.start_housekeeping(self.hot_lane)
+            if self._housekeeping:
+                self._parts.start_housekeeping(self.hot_lane)
             if self.connectivity.is_offline:
                 self.connectivity.tell()
         except BaseException:
@@ -193,14 +196,23 @@ def build_app(
     upstream: Upstream | None = None,
     clock: Clock = time.time,
     access_sink: Sink = to_logger,
+    housekeeping: bool = True,
     is_mounted: bool = False,
 ) -> App:
     """Build the application.
 
     ``upstream`` and ``clock`` stand in for the real ones in tests; ``access_sink`` takes the access
-    log in batches; ``is_mounted``: another program's server asks it, which has no hot lane.
+    log in batches; ``is_mounted``: another program's server asks it, which has no hot lane. Without
+    ``housekeeping`` nothing is removed or rebuilt but on request.
     """
-    return App(settings, upstream=upstream, clock=clock, access_sink=access_sink, is_mounted=is_mounted)
+    return App(
+        settings,
+        upstream=upstream,
+        clock=clock,
+        access_sink=access_sink,
+        housekeeping=housekeeping,
+        is_mounted=is_mounted,
+    )
 
 
 class _Parts:

@@ -238,12 +238,16 @@ class SettingsDocument(Struct, frozen=True):
 
 
 class PurgeRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """What to remove. ``older_than`` is in seconds since it was stored; ``all`` must be said."""
+    """What to remove. ``older_than`` is in seconds since it was stored; ``all`` must be said.
+
+    ``keys`` names objects one by one, and goes with nothing else.
+    """
 
     project: str | None = None
     version: str | None = None
     index: str | None = None
     older_than: float | None = None
+    keys: list[str] | None = None
     all: bool = False
 
 

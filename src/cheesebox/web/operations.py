@@ -12,6 +12,7 @@ from cheesebox.cache.objects import index_of
 from cheesebox.cache.purge import Selection
 from cheesebox.cache.sums import summed
 from cheesebox.errors import InvalidRequest
+from cheesebox.ports import Key
 from cheesebox.simple.names import normalize, version_of
 from cheesebox.web import models
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from cheesebox.cache.eviction import Limits, RoomStatistics
     from cheesebox.cache.ledger import Statistics
     from cheesebox.cache.listed import Listed
-    from cheesebox.cache.purge import Purge
+    from cheesebox.cache.purge import Purge, Purged
     from cheesebox.cache.recent import Recent
     from cheesebox.cache.upstream_watch import UpstreamWatch
     from cheesebox.ports import Clock, Count, Entry, History, Holdings, Order, Tally, Totals
@@ -156,20 +157,28 @@ class Operations:
     async def purge(self, asked: models.PurgeRequest) -> models.Purged:
         """Remove what is asked for; raises `InvalidRequest`, `InvalidName`, `StoreError`."""
         conditions = (asked.project, asked.version, asked.index, asked.older_than)
-        if asked.all == any(condition is not None for condition in conditions):
-            raise InvalidRequest("say what to remove by project, version, index or older_than, or say all")
+        is_selective = any(condition is not None for condition in conditions)
+        if (asked.keys is not None) + is_selective + asked.all != 1:
+            raise InvalidRequest(
+                "say what to remove by project, version, index or older_than, or by keys, or say all"
+            )
+        if asked.keys is not None:
+            return _purged(await self._purge.remove([Key(key) for key in asked.keys]))
         if asked.version is not None and asked.project is None:
             raise InvalidRequest("a version goes with a project")
         if asked.older_than is not None and not 0 <= asked.older_than < float("inf"):
             raise InvalidRequest("older_than is a number of seconds, not less than 0")
         before = None if asked.older_than is None else self.clock() - asked.older_than
         project = None if asked.project is None else normalize(asked.project)
-        purged = await self._purge.run(Selection(project, asked.version, asked.index, before))
-        return models.Purged(purged.objects, purged.bytes)
+        return _purged(await self._purge.run(Selection(project, asked.version, asked.index, before)))
 
     def settings(self) -> models.SettingsDocument:
         """Give the settings in force."""
         return models.SettingsDocument(list(self.sight.settings))
+
+
+def _purged(purged: Purged) -> models.Purged:
+    return models.Purged(purged.objects, purged.bytes)
 
 
 def _sum(counts: Iterable[tuple[Tally, Count]]) -> models.Sum:
