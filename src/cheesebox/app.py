@@ -171,7 +171,15 @@ def build_app(
 class _Parts:
     """The opened parts of one application."""
 
-    def __init__(self, shelf: Shelf, tasks: Tasks, indexes: Indexes, management: Management) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        tasks: Tasks,
+        indexes: Indexes,
+        management: Management,
+        statistics: Callable[[], Statistics],
+    ) -> None:
+        self._statistics = statistics
         self.shelf = shelf
         self.indexes = indexes
         self.management = management
@@ -198,7 +206,7 @@ class _Parts:
     async def note_counts(self) -> None:
         """Write down what was counted since the last time."""
         try:
-            await self.shelf.blocking(self.management.recorder.note)
+            await self.shelf.blocking(self.management.recorder.note, self._statistics().tallies)
         except StoreError as error:
             log.error("counts not written down: %s", error)
 
@@ -246,7 +254,7 @@ async def _open(
     watched = {i.name: observed.watch.over(i.name, bare(i.name)) for i in settings.indexes}
     indexes = Indexes(settings, shelf, watched.__getitem__, tasks, page_work)
     management = await blocking(Management, settings, file, observed, shelf, indexes, resources)
-    return _Parts(shelf, tasks, indexes, management)
+    return _Parts(shelf, tasks, indexes, management, observed.statistics)
 
 
 async def _upstreams(

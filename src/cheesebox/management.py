@@ -61,7 +61,7 @@ class Management:
         resources.callback(holdings.close)
         blocking = Blocking(1)
         resources.callback(blocking.close)
-        self.recorder = Recorder(observed.ledger, history, shelf.clock)
+        self.recorder = Recorder(history, shelf.clock)
 
         def forget(keys: Sequence[Key]) -> None:
             indexes.forget(keys)
