@@ -75,6 +75,11 @@ class Unauthorized(CheeseboxError):
     status = 401
     title = "Unauthorized"
 
+    def __init__(self, message: str, *, challenge: str = 'Bearer realm="cheesebox"') -> None:
+        super().__init__(message)
+        self.challenge = challenge
+        """What to send along as ``WWW-Authenticate`` (RFC 9110 §11.6.1)."""
+
 
 class Forbidden(CheeseboxError):
     """Not allowed, whatever the credentials."""
