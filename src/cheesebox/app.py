@@ -17,6 +17,7 @@ from cheesebox.adapters.disk_store import DiskStore
 from cheesebox.adapters.http_upstream import Connection, HttpUpstream
 from cheesebox.adapters.sqlite_catalogue import SqliteCatalogue
 from cheesebox.cache.blocking import Blocking
+from cheesebox.cache.connectivity import Connectivity, GatedUpstream
 from cheesebox.cache.eviction import Limits, Room
 from cheesebox.cache.flights import Tasks
 from cheesebox.cache.ledger import Ledger, Statistics
@@ -59,13 +60,20 @@ class App:
         self.settings = settings
         self._given_upstream = upstream
         self._clock = clock
+        self.connectivity = Connectivity(is_offline=settings.offline)
         self._ledger = Ledger()
         self._access_log = AccessLog(access_sink) if settings.access_log else None
         table = HotTable(settings.hot_size // 2)
         self.hot_lane = HotLane(table, self._ledger, self._access_log, self._touch, clock)
         self.observed = Observed(
-            self._ledger, self.statistics, UpstreamWatch(self._ledger, clock), Recent(), table
+            self._ledger,
+            self.statistics,
+            UpstreamWatch(self._ledger, clock),
+            Recent(),
+            table,
+            self.connectivity,
         )
+        self.connectivity.subscribe(table.clear)
         self._resources = AsyncExitStack()
         self._parts: _Parts | None = None
         self._site: Site | None = None
@@ -108,8 +116,11 @@ class App:
                 self.settings, self._resources, self._given_upstream, self._clock, self.observed
             )
             self._site = self._build_site(self._parts)
+            self.connectivity.subscribe(self._parts.indexes.forgive)
             self._parts.shelf.room.after_eviction.append(self.hot_lane.table.unmap)
             self._parts.start_housekeeping(self.hot_lane)
+            if self.connectivity.is_offline:
+                self.connectivity.tell()
         except BaseException:
             await self._resources.aclose()
             raise
@@ -223,6 +234,9 @@ class _Parts:
         kept = await self.indexes.adoption.rebuild(self.indexes.find_origin)
         if kept:
             log.info("catalogue rebuilt: %d objects found on disk", kept)
+        if self.indexes.adoption.has_left:
+            log.warning("files whose page is not cached are looked at again at the next start online")
+            return
         await self.shelf.blocking(self.shelf.catalogue.remember, "rebuilt", "1")
         self.indexes.adoption.is_over = True
 
@@ -252,7 +266,8 @@ async def _open(
     resources.push_async_callback(tasks.close)
     resources.callback(shelf.close)
     watched = {i.name: observed.watch.over(i.name, bare(i.name)) for i in settings.indexes}
-    indexes = Indexes(settings, shelf, watched.__getitem__, tasks, page_work)
+    gated = {name: GatedUpstream(upstream, observed.connectivity) for name, upstream in watched.items()}
+    indexes = Indexes(settings, shelf, gated.__getitem__, tasks, page_work, observed.connectivity)
     management = await blocking(Management, settings, file, observed, shelf, indexes, resources)
     return _Parts(shelf, tasks, indexes, management, observed.statistics)
 

@@ -103,6 +103,18 @@ class FileWithheld(CheeseboxError):
         self.allowed_from = allowed_from
 
 
+class Offline(CheeseboxError):
+    """Something is not in the cache, and no upstream may be asked for it.
+
+    424 (RFC 4918 §11.4): the request depends on another one, which is not made. Installers give up at
+    once and uv prints the message, while 5xx are retried, 404 means "ask the next index" and 401 and
+    403 "wrong password" to them. No cache keeps it by itself (RFC 9110 §15.1).
+    """
+
+    status = 424
+    title = "Offline"
+
+
 class UpstreamError(CheeseboxError):
     """The upstream did not give a usable answer."""
 

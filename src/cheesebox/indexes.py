@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from cheesebox.adapters.credentials import CredentialSources, without_userinfo
 from cheesebox.adapters.folder_tree import FolderTree
 from cheesebox.adapters.list_renderer import ProcessListRenderer
+from cheesebox.cache.absences import Absences
 from cheesebox.cache.adoption import Adoption
 from cheesebox.cache.documents import Documents
 from cheesebox.cache.downloads import Downloads, Persistence
@@ -25,6 +26,7 @@ from cheesebox.cache.lists import Lists
 from cheesebox.cache.memory import WeightedLru
 from cheesebox.cache.merged import FOLDER, Merged, MergeRules
 from cheesebox.cache.merged_lists import MergedLists
+from cheesebox.cache.offline_lists import SwitchedLists
 from cheesebox.cache.origins import Origins
 from cheesebox.cache.pages import Pages
 from cheesebox.cache.relays import Relays
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from cheesebox.cache.blocking import Blocking
+    from cheesebox.cache.connectivity import Connectivity
     from cheesebox.cache.documents import StoredCopy
     from cheesebox.cache.downloads import Download
     from cheesebox.cache.flights import Tasks
@@ -89,7 +92,7 @@ class _Held:
     guard: Guard
     origins: Origins
     files: Files
-    lists: Lists
+    lists: SwitchedLists
     downloads: Downloads
 
 
@@ -145,8 +148,10 @@ class Indexes:
         upstreams: Callable[[str], Upstream],
         tasks: Tasks,
         page_work: Blocking,
+        connectivity: Connectivity,
     ) -> None:
         """``page_work`` reads and renders pages, in few threads."""
+        self._connectivity = connectivity
         self._page_work = page_work
         self._settings = settings
         self._shelf = shelf
@@ -156,6 +161,7 @@ class Indexes:
         self._by_name: Mapping[str, IndexSettings] = {index.name: index for index in settings.indexes}
         self._copies: WeightedLru[Key, StoredCopy] = WeightedLru(settings.hot_size // 2)
         self.adoption = Adoption(shelf, tasks)
+        self._absences = Absences(shelf)
         self._held = {i.name: self._hold(i) for i in settings.indexes if not i.sources and i.path is None}
         self._folders = {
             i.name: Folder(i.name, FolderTree(i.path), shelf, tasks)
@@ -173,6 +179,7 @@ class Indexes:
             memory=self._copies,
             max_page_size=settings.max_page_size,
             work=self._page_work,
+            connectivity=self._connectivity,
         )
         persistence = Persistence(retries=settings.retries, max_file_size=settings.max_file_size)
         index = Index(index_options(s), shelf.catalogue, shelf.clock)
@@ -188,8 +195,10 @@ class Indexes:
             Relays(upstream, tasks, persistence, shelf.clock),
             self.adoption,
             shelf,
+            self._connectivity,
         )
-        lists = Lists(index, documents, shelf, self._renderer, tasks)
+        upstream_lists = Lists(index, documents, shelf, self._renderer, tasks)
+        lists = SwitchedLists(upstream_lists, index, self._connectivity, shelf, tasks)
         return _Held(index, views, documents, pages, guard, origins, files, lists, downloads)
 
     def app(self, s: IndexSettings) -> IndexApp:
@@ -213,9 +222,9 @@ class Indexes:
             return IndexSource(s.name, Pages(index, held.documents, self._page_work), held)
         sources = [self._source(self._by_name[name], shown.source(name)) for name in s.sources]
         union = None if ALL in s.union else frozenset(s.union)
-        return Merged(s.name, sources, MergeRules(dict(s.pins), union))
+        return Merged(s.name, sources, MergeRules(dict(s.pins), union), self._absences)
 
-    def _list(self, s: IndexSettings) -> Lists | FolderLists | MergedLists:
+    def _list(self, s: IndexSettings) -> SwitchedLists | FolderLists | MergedLists:
         if (folder := self._folders.get(s.name)) is not None:
             return FolderLists(folder)
         if (held := self._held.get(s.name)) is not None:
@@ -228,6 +237,12 @@ class Indexes:
             found = self._list(self._by_name[name])
             leaves += found.sources if isinstance(found, MergedLists) else [found]
         return leaves
+
+    def forgive(self) -> None:
+        """Forget the failures of all upstreams: whoever asks them next shall not wait."""
+        for held in self._held.values():
+            held.documents.forgive()
+            held.index.forgive()
 
     def forget(self, keys: Sequence[Key]) -> None:
         """Let go of what memory holds of stored objects that are gone."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
     from pathlib import Path
 
+    from cheesebox.cache.connectivity import Connectivity
     from cheesebox.cache.ledger import Ledger, Statistics
     from cheesebox.cache.recent import Recent
     from cheesebox.cache.shelf import Shelf
@@ -40,6 +41,7 @@ class Observed:
     watch: UpstreamWatch
     recent: Recent
     table: HotTable
+    connectivity: Connectivity
 
 
 class Management:
@@ -76,7 +78,7 @@ class Management:
             shelf.store.free_space,
             observed.table.statistics,
             indexes.downloads,
-            lambda: False,
+            lambda: observed.connectivity.is_offline,
             shelf.room.limits,
             observed.watch,
             observed.recent,

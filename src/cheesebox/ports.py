@@ -259,6 +259,11 @@ class Catalogue(Protocol):
         """How many times something was removed; who holds copies looks again when it has changed."""
         ...
 
+    @property
+    def admissions(self) -> int:
+        """How many entries were confirmed since the start."""
+        ...
+
     def get(self, key: Key) -> Entry | None: ...
     def touch(self, key: Key, now: float, hits: int = 1) -> None:
         """Count a use; written in batches."""

@@ -272,6 +272,9 @@ class Settings:
     ca_bundle: Path | None = _field(  # noqa: RUF009 - it makes a field, not a value
         Unit.PATH, Group.UPSTREAM, "certificates to trust (PEM); if not set SSL_CERT_FILE holds", None
     )
+    offline: bool = _field(
+        Unit.FLAG, Group.UPSTREAM, "ask no upstream; pages list what is in the cache", default=False
+    )
     contact: str | None = _field(Unit.TEXT, Group.UPSTREAM, "contact that is added to the User-Agent", None)
     index: IndexSettings = IndexSettings()
     further: tuple[IndexSettings, ...] = ()

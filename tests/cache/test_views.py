@@ -101,7 +101,7 @@ async def test_a_clearance_does_not_hold_when_nobody_can_tell(
         assert not clearance.holds()
 
 
-async def test_a_file_keeps_no_page_in_memory(root: Path) -> None:
+async def test_a_clearance_keeps_no_page_in_memory_and_knows_when_it_is_replaced(root: Path) -> None:
     async with House(root, memory=1) as house:
         guard = Guard(house.pages, house.documents, house.clock)
         house.upstream.plan(URL, page_plan(BODY))
@@ -109,6 +109,13 @@ async def test_a_file_keeps_no_page_in_memory(root: Path) -> None:
         clearance = await guard.clear(PATH, View())
         gc.collect()
         assert clearance is not None
+        assert not list(house.documents._alive)
+        assert clearance.holds()
+        await house.page()  # read from disk again: it stands where it stood
+        assert clearance.holds()
+        house.clock.pass_time(3600)
+        house.upstream.plan(URL, page_plan(BODY + b" "))
+        await house.page()
         assert not clearance.holds()
 
 

@@ -86,6 +86,7 @@ class SqliteCatalogue:
         self._uses_lock = threading.Lock()
         self.is_new = False
         self.removals = 0
+        self.admissions = 0
         self._writer, self._reader = self._open_or_replace()
 
     @contextmanager
@@ -181,6 +182,7 @@ class SqliteCatalogue:
         """Let lookups see an announced entry."""
         with self._write() as db:
             db.execute("UPDATE entries SET state = ? WHERE key = ?", (_READY, key))
+        self.admissions += 1
 
     def revalidated(self, entry: Entry) -> None:
         """Replace the facts of an entry whose body stays."""

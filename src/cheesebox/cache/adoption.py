@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cheesebox.cache import envelope
 from cheesebox.cache.downloads import head_of, matches
 from cheesebox.cache.flights import Flights
-from cheesebox.errors import CheeseboxError, StoreError
+from cheesebox.errors import CheeseboxError, Offline, StoreError
 from cheesebox.ports import Entry, Key
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Adoption:
         self._shelf = shelf
         self._flights: Flights[bool] = Flights(tasks)
         self.is_over = False
+        self.has_left = False
+        """Whether something was left for a later start, when upstreams may be asked."""
 
     async def adopt(self, origin: Origin) -> bool:
         """Catalogue the file of this origin, if it is there and right; gives whether it was.
@@ -118,6 +120,9 @@ class Adoption:
                 return await self.adopt(origin)
         except StoreError:
             raise
+        except Offline:
+            self.has_left = True
+            return False
         except CheeseboxError as error:
             log.info("%s has no entry and no origin: %s", key, error)
         await self._shelf.forget(key)

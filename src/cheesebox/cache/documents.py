@@ -18,12 +18,13 @@ import asyncio
 import logging
 import math
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from cheesebox.cache import envelope, freshness
 from cheesebox.cache.bodies import read_body
+from cheesebox.cache.connectivity import Connectivity, not_cached
 from cheesebox.cache.flights import Flights
 from cheesebox.cache.freshness import Policy, Refresh, Serve, Verdict
 from cheesebox.cache.memory import WeightedLru
@@ -80,22 +81,41 @@ class Document:
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
-class StoredCopy:
-    """A document in memory. ``derived`` holds what was made of its body; it goes with it.
+class Standing:
+    """What is known of a copy, apart from its body: what was made of it may outlive it in memory.
 
-    There is one living copy of a document at a time; ``superseded`` marks one that is history.
+    There is one valid standing of a document at a time; ``superseded`` marks one that is history.
     """
 
     entry: Entry
-    body: bytes
-    derived: dict[Hashable, Any] = field(default_factory=dict)
-    weight: int = 0
     superseded: bool = False
     is_foreign: bool = False
     """Whether it came from another upstream than the one that is set now."""
 
-    def __post_init__(self) -> None:
-        self.weight = len(self.body)
+
+class StoredCopy:
+    """A document in memory. ``derived`` holds what was made of its body; it goes with it.
+
+    There is one living copy of a document at a time.
+    """
+
+    __slots__ = ("__weakref__", "body", "derived", "standing", "weight")
+
+    def __init__(self, entry: Entry, body: bytes) -> None:
+        self.standing = Standing(entry)
+        self.body = body
+        self.derived: dict[Hashable, Any] = {}
+        self.weight = len(body)
+
+    @property
+    def entry(self) -> Entry:
+        """What the catalogue knows of it."""
+        return self.standing.entry
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it came from another upstream than the one that is set now."""
+        return self.standing.is_foreign
 
     @property
     def facts(self) -> freshness.Copy:
@@ -108,7 +128,7 @@ class StoredCopy:
 class Lease:
     """How long a copy may go on to be served without asking `Documents`."""
 
-    copy: StoredCopy
+    standing: Standing
     policy: Policy
     clock: Clock
     until: float = math.inf
@@ -116,9 +136,9 @@ class Lease:
 
     def remaining(self) -> int | None:
         """Whole seconds left, or None when `Documents` must be asked."""
-        copy, now = self.copy, self.clock()
-        left = freshness.lifetime_left(copy.entry.validated_at, now, self.policy)
-        if copy.superseded or copy.is_foreign or left is None or now >= self.until:
+        standing, now = self.standing, self.clock()
+        left = freshness.lifetime_left(standing.entry.validated_at, now, self.policy)
+        if standing.superseded or standing.is_foreign or left is None or now >= self.until:
             return None
         return int(min(self.policy.advertised_max, left, self.until - now))
 
@@ -157,8 +177,10 @@ class Documents:
         memory: int | WeightedLru[Key, StoredCopy],
         max_page_size: int,
         work: Blocking | None = None,
+        connectivity: Connectivity | None = None,
     ) -> None:
         """``work`` runs the reading of bodies, in few threads; by default the shelf's do it."""
+        self.connectivity = connectivity or Connectivity()
         self._upstream = upstream
         self._shelf = shelf
         self._work = work or shelf.blocking
@@ -168,6 +190,7 @@ class Documents:
             WeightedLru(memory) if isinstance(memory, int) else memory
         )
         self._alive: WeakValueDictionary[Key, StoredCopy] = WeakValueDictionary()
+        self._standings: WeakValueDictionary[Key, Standing] = WeakValueDictionary()
         self._max_page_size = max_page_size
         self.arrivals = 0
         """How many copies came into memory; who has found none looks again when it has changed."""
@@ -187,6 +210,8 @@ class Documents:
         """
         self._recall_absence(document, refresh=refresh)
         copy = await self._find(document)
+        if self.connectivity.is_offline:
+            return self._serve_offline(document, copy)
         now = self._clock()
         decision = freshness.decide(
             copy.facts if copy else None,
@@ -231,6 +256,19 @@ class Documents:
         self._shelf.touch(document.key)
         return self._answer(document, copy, verdict)
 
+    def _serve_offline(self, document: Document, copy: StoredCopy | None) -> Answered:
+        """Serve the copy, however old; without one the last 404 is the last that is known."""
+        if copy is not None:
+            is_fresh = freshness.is_fresh(copy.facts, self._clock(), document.policy)
+            return self._serve(document, copy, Verdict.HIT if is_fresh else Verdict.STALE)
+        if document.key in self._absent:
+            raise NotFound(f"{document.url}: not found", remembered=True)
+        raise not_cached(document.url)
+
+    def forgive(self) -> None:
+        """Forget the failures of the upstream: it is asked at once."""
+        self._troubles.clear()
+
     async def _fetch(self, document: Document, copy: StoredCopy | None) -> Answered:
         joined = document.key in self._flights
         flight = self._flights.join(document.key, lambda: self._ask(document, copy))
@@ -266,9 +304,10 @@ class Documents:
             copy = self._living(document.key)  # rule 3
             if copy is None and stored is not None:
                 copy = stored
+                self._resume(copy)
                 self._remember(copy)
         if copy is not None:
-            copy.is_foreign = copy.entry.origin not in document.urls
+            copy.standing.is_foreign = copy.entry.origin not in document.urls
         return copy
 
     async def _load(self, document: Document) -> StoredCopy | None:
@@ -286,16 +325,25 @@ class Documents:
         """Give the copy in memory, be it held here or only by those who serve from it."""
         return self._copies.get(key) or self._alive.get(key)
 
+    def _resume(self, copy: StoredCopy) -> None:
+        """Let a copy that comes back from disk stand where it stood when it went out of memory."""
+        standing = self._standings.get(copy.entry.key)
+        if standing is not None and standing.entry.digest == copy.entry.digest:
+            copy.standing = standing
+
     def _remember(self, copy: StoredCopy) -> None:
         key = copy.entry.key
-        self._supersede(key)
+        if self._standings.get(key) is not copy.standing:
+            self._supersede(key)
         self._alive[key] = copy
+        self._standings[key] = copy.standing
         self.arrivals += 1
         self._copies.put(key, copy, copy.weight)
 
     def _supersede(self, key: Key) -> None:
         self._copies.pop(key)
-        old = self._alive.pop(key, None)
+        self._alive.pop(key, None)
+        old = self._standings.pop(key, None)
         if old is not None:
             old.superseded = True
 
@@ -373,12 +421,12 @@ class Documents:
         return self._answer(document, copy, Verdict.REVALIDATED)
 
     async def _renew(self, document: Document, copy: StoredCopy, entry: Entry) -> None:
-        copy.entry = entry
+        copy.standing.entry = entry
         try:
             if self._is_stored(entry) or not copy.body:
                 await self._shelf.revalidated(entry)
             else:  # evicted meanwhile, or the disk was full
-                copy.entry = await self._shelf.write_page(entry, copy.body)
+                copy.standing.entry = await self._shelf.write_page(entry, copy.body)
         except StoreError as error:
             log.error("%s: revalidation not written down: %s", document.key, error)
 
@@ -446,7 +494,7 @@ class Documents:
         self, document: Document, copy: StoredCopy, verdict: Verdict, *, collapsed: bool = False
     ) -> Answered:
         """Answer under the policy of who asks: who started the flight may have another one."""
-        lease = Lease(copy, document.policy, self._clock)
+        lease = Lease(copy.standing, document.policy, self._clock)
         return Answered(copy, verdict, lease.remaining() or 0, lease, collapsed)
 
     async def _drop(self, document: Document) -> None:

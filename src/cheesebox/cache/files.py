@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from cheesebox.cache import digests
+from cheesebox.cache.connectivity import Connectivity
 from cheesebox.cache.downloads import FileHead
 from cheesebox.cache.freshness import Verdict
 from cheesebox.cache.growing import WITHHELD
@@ -254,7 +255,9 @@ class Files:
         relays: Relays,
         adoption: Adoption,
         shelf: Shelf,
+        connectivity: Connectivity | None = None,
     ) -> None:
+        self._connectivity = connectivity or Connectivity()
         self._index = index
         self._origins = origins
         self._downloads = downloads
@@ -272,6 +275,7 @@ class Files:
         try:
             return await self._open_absent(path, want)
         except NotFound:
+            self._connectivity.require(path)  # the page that does not name it may be old
             self._note_absence(key)
             raise
 
@@ -286,6 +290,8 @@ class Files:
             if self._shelf.entry(origin.key) is not None:
                 continue
             download = self._downloads.find(origin.key)
+            if download is None:
+                self._connectivity.require(path)
             if download is None and want is not Want.REST:
                 relayed = await self._relay(origin, want)
                 if relayed is not None:

@@ -8,25 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Protocol
 
-import msgspec
-
-from cheesebox.cache import envelope
 from cheesebox.cache.documents import Answered, StoredCopy
 from cheesebox.cache.downloads import FileHead
 from cheesebox.cache.files import StoredFile
 from cheesebox.cache.flights import Flights
 from cheesebox.cache.freshness import Verdict
-from cheesebox.cache.lists import Listing, render_list
-from cheesebox.cache.representations import represent
+from cheesebox.cache.made_lists import API, MadeList, list_body
 from cheesebox.cache.sources import Found
 from cheesebox.cache.views import utc
-from cheesebox.errors import FileWithheld, NotFound, StoreError
+from cheesebox.errors import FileWithheld, NotFound
 from cheesebox.ports import Entry, Key, Kind
 from cheesebox.simple.model import DistributionFile, ProjectPage
 from cheesebox.simple.names import ProjectName, project_of, version_of
@@ -37,7 +32,7 @@ if TYPE_CHECKING:
 
     from cheesebox.cache.files import OpenFile, Want
     from cheesebox.cache.flights import Tasks
-    from cheesebox.cache.lists import Handle
+    from cheesebox.cache.lists import Listing
     from cheesebox.cache.pages import PageAnswer
     from cheesebox.cache.representations import Representation
     from cheesebox.cache.shelf import Shelf
@@ -50,8 +45,6 @@ if TYPE_CHECKING:
 _LOOK_EVERY = 1.0
 _PACKAGES = "packages/"
 _METADATA = ".metadata"
-_API = {"api-version": "1.1"}
-_JSON = "application/vnd.pypi.simple.v1+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,35 +286,30 @@ class FolderLists:
         self._folder = folder
 
     async def get(
-        self, form: Format, coding: Coding, *, refresh: bool = False
+        self,
+        form: Format,
+        coding: Coding,
+        *,
+        refresh: bool = False,  # noqa: ARG002 - it is always fresh
     ) -> tuple[Representation, Answered]:
         """Give the list."""
-        listing, body = await self._listing(refresh=refresh)
-        blocking = self._folder.shelf.blocking
-        made = await blocking(render_list, body, _JSON, "", form)
-        return await blocking(represent, made, form.content_type, coding), listing.answered
+        return await (await self._made()).represent(form, coding)
 
-    async def listing(self, *, refresh: bool = False) -> Listing:
+    async def listing(self, *, refresh: bool = False) -> Listing:  # noqa: ARG002 - it is always fresh
         """Give the list as a source of a merged one."""
-        return (await self._listing(refresh=refresh))[0]
+        return (await self._made()).listing()
 
-    async def _listing(self, *, refresh: bool) -> tuple[Listing, bytes]:  # noqa: ARG002 - it is always fresh
+    async def _made(self) -> MadeList:
         snapshot = await self._folder.look()
-        projects = [{"name": project} for project in sorted(snapshot.projects)]
-        body = msgspec.json.encode({"meta": _API, "projects": projects})
         answered = self._folder.answered(snapshot, "simple")
-
-        async def open_body() -> Handle:
-            return await self._folder.shelf.blocking(_as_file, answered.copy.entry, body)
-
-        return Listing(answered, _digest(body), open_body), body
+        return MadeList(answered, list_body(snapshot.projects), self._folder.shelf.blocking)
 
 
 def page_of(project: ProjectName, facts: Mapping[FolderFile, Facts]) -> ProjectPage:
     """Make the page of a project; ``url`` of its files is relative to the mount."""
     files = [_listed(file, known) for file, known in facts.items()]
     versions = {version for file in files if (version := version_of(file.filename)) is not None}
-    document = {"meta": _API, "name": project, "versions": [str(version) for version in sorted(versions)]}
+    document = {"meta": API, "name": project, "versions": [str(version) for version in sorted(versions)]}
     return ProjectPage(project, document, tuple(files), len(document))
 
 
@@ -341,15 +329,3 @@ def _listed(file: FolderFile, facts: Facts) -> DistributionFile:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _as_file(entry: Entry, body: bytes) -> Handle:
-    """Write a body as it would lie in the cache, for the program that reads it from there."""
-    entry = replace(entry, digest=envelope.digest_of(body), content_type=_JSON)
-    try:
-        file = tempfile.TemporaryFile()  # noqa: SIM115 - who gets it closes it
-        file.write(envelope.pack(entry) + body)
-        file.flush()
-    except OSError as error:
-        raise StoreError(f"no temporary file: {error}") from error
-    return file

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
-from weakref import ref
 
 from cheesebox.cache.views import refusal, utc
 from cheesebox.errors import FileWithheld, StoreError, UpstreamError
@@ -24,7 +23,7 @@ from cheesebox.simple.policies import QUARANTINED, View, Withheld
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cheesebox.cache.documents import Documents, StoredCopy
+    from cheesebox.cache.documents import Documents, Standing, StoredCopy
     from cheesebox.cache.files import FileLease
     from cheesebox.cache.origins import LinkTable
     from cheesebox.cache.pages import Pages
@@ -41,17 +40,16 @@ _PLAIN = View()
 class Clearance:
     """Tells whether what a file was cleared by still stands: a page, or that none is cached."""
 
-    def __init__(self, documents: Documents, key: Key, copy: StoredCopy | None, arrivals: int) -> None:
+    def __init__(self, documents: Documents, key: Key, standing: Standing | None, arrivals: int) -> None:
         self._documents = documents
         self._key = key
-        self._copy = ref(copy) if copy is not None else None  # a file shall not keep its page in memory
+        self._standing = standing
         self._arrivals = arrivals
 
     def holds(self) -> bool:
         """Look again only where something may have changed."""
-        if self._copy is not None:
-            copy = self._copy()
-            return copy is not None and not copy.superseded
+        if self._standing is not None:
+            return not self._standing.superseded
         if self._documents.arrivals == self._arrivals:
             return True
         self._arrivals = self._documents.arrivals
@@ -139,7 +137,8 @@ class Guard:
         return self._clearance(project, copy, arrivals)
 
     def _clearance(self, project: ProjectName, copy: StoredCopy | None, arrivals: int) -> Clearance:
-        return Clearance(self._documents, self._pages.key(project), copy, arrivals)
+        standing = None if copy is None else copy.standing
+        return Clearance(self._documents, self._pages.key(project), standing, arrivals)
 
     def _refuse(self, file: DistributionFile, page: ProjectPage, view: View) -> None:
         judgement = view.judge(file, page, utc(self._clock()))

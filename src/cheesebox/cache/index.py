@@ -139,6 +139,21 @@ class Index:
         """Give the storage key of a path below the mount."""
         return Key(f"{self.name}/{path}")
 
+    @property
+    def stored_state(self) -> tuple[int, int]:
+        """Name the state of what is stored: as long as it is the same, so is what `stores` tells."""
+        return self._catalogue.admissions, self._catalogue.removals
+
+    def stores(self, url: str, suffix: str = "") -> bool:
+        """Tell whether an upstream file, or what lies beside it, is stored. Blocks."""
+        path = self.local_path(url)
+        return path is not None and self._catalogue.get(self.key(path + suffix)) is not None
+
+    def forgive(self) -> None:
+        """Forget the failures of all mirrors."""
+        self._page_mirrors.forgive()
+        self._file_mirrors.forgive()
+
     def local_path(self, url: str) -> FilePath | None:
         """Give the path below the mount that stands for an upstream file."""
         return links.local_path(url, self.file_base)

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -18,8 +18,10 @@ class WeightedLru(Generic[K, V]):
     Every operation costs O(1) for each entry that it displaces, whatever the number held.
     """
 
-    def __init__(self, budget: int) -> None:
+    def __init__(self, budget: int, let_go: Callable[[V], None] = lambda _: None) -> None:
+        """``let_go`` is told of each value that is not held any more."""
         self.budget = budget
+        self._let_go = let_go
         self.held = 0
         self._entries: OrderedDict[K, tuple[V, int]] = OrderedDict()
 
@@ -62,14 +64,18 @@ class WeightedLru(Generic[K, V]):
         if found is None:
             return None
         self.held -= found[1]
+        self._let_go(found[0])
         return found[0]
 
     def clear(self) -> None:
         """Let go of everything."""
+        for value, _ in self._entries.values():
+            self._let_go(value)
         self._entries.clear()
         self.held = 0
 
     def _shrink(self) -> None:
         while self.held > self.budget:
-            _, (_, weight) = self._entries.popitem(last=False)
+            _, (value, weight) = self._entries.popitem(last=False)
             self.held -= weight
+            self._let_go(value)

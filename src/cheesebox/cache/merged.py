@@ -6,6 +6,7 @@ Rules of this module:
 2. Sources are asked one after the other, so that the names of one's own projects reach nobody else.
 3. A source that fails is never passed over: the answer fails too, unless a 404 of that source is
    remembered that may stand for it while it is in trouble; then the answer is stale.
+   While no upstream may be asked, what it told when it was asked last is as good, however old.
 4. Files are served below ``sources/<name>/`` of the merged mount, by the source's own rules: their
    URLs do not change when the order of the sources does, and no other mount need be reachable.
 """
@@ -18,15 +19,16 @@ from typing import TYPE_CHECKING
 
 from cheesebox.cache.documents import StoredCopy
 from cheesebox.cache.sources import Found, Passed, ask, joint
-from cheesebox.errors import NotFound
+from cheesebox.errors import NotFound, Offline
 from cheesebox.simple.merging import merge_pages
 from cheesebox.simple.names import project_of
 from cheesebox.simple.paths import FilePath, filename_of
 from cheesebox.simple.policies import View
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
 
+    from cheesebox.cache.absences import Absences
     from cheesebox.cache.documents import Answered
     from cheesebox.cache.files import OpenFile, Want
     from cheesebox.cache.guard import Clearance
@@ -57,7 +59,8 @@ class MergeRules:
 class Merged:
     """Several sources as one; a `Source` itself."""
 
-    def __init__(self, name: str, sources: Sequence[Source], rules: MergeRules) -> None:
+    def __init__(self, name: str, sources: Sequence[Source], rules: MergeRules, absences: Absences) -> None:
+        self._absences = absences
         self.name = name
         self._sources = tuple(sources)
         self._by_name = {source.name: source for source in sources}
@@ -79,18 +82,41 @@ class Merged:
     ) -> tuple[Source, Found]:
         """Find the source that answers for a project, and its page."""
         passed: list[Passed] = []
-        for source in self._asked(project):
-            answer = await ask(source, project, view, refresh=refresh)
+        asked = self._asked(project)
+        for source in asked:
+            answer = await self._ask(source, project, view, refresh=refresh)
             if isinstance(answer, Found):
+                await self._note(asked, source, project)
                 return source, replace(answer, answered=joint([answer.answered], passed))
             passed.append(answer)
         raise NotFound(f"{self.name}: no source has {project}")
 
+    async def _ask(
+        self, source: Source, project: ProjectName, view: View, *, refresh: bool
+    ) -> Found | Passed:
+        """Ask a source; offline, what it said when it was asked last stands for its answer."""
+        try:
+            return await ask(source, project, view, refresh=refresh)
+        except Offline:
+            if await self._absences.has(source.name, project):
+                return Passed(None, is_stale=True)
+            raise
+
+    async def _note(self, asked: Sequence[Source], found: Source, project: ProjectName) -> None:
+        for source in asked:
+            if source is found:
+                await self._absences.forget(source.name, project)
+                return
+            await self._absences.note(source.name, project)
+
     async def _united(self, project: ProjectName, view: View, *, refresh: bool) -> Found:
-        asked = [ask(source, project, view, refresh=refresh) for source in self._sources]
+        asked = [_at_hand(ask(source, project, view, refresh=refresh)) for source in self._sources]
         answers = await asyncio.gather(*asked)
         found = [answer for answer in answers if isinstance(answer, Found)]
         if not found:
+            for answer in answers:
+                if isinstance(answer, Offline):
+                    raise answer
             raise NotFound(f"{self.name}: no source has {project}")
         passed = [answer for answer in answers if isinstance(answer, Passed)]
         answered = joint([one.answered for one in found], passed)
@@ -160,6 +186,14 @@ class Merged:
             raise NotFound(f"{filename_of(path)} names no project")
         source, _ = await self._first(project, view)
         return source, path
+
+
+async def _at_hand(asking: Awaitable[Found | Passed]) -> Found | Passed | Offline:
+    """Let a source of a union give nothing while offline: of the others, too, there is only a part."""
+    try:
+        return await asking
+    except Offline as error:
+        return error
 
 
 def _unite(found: Sequence[Found], answered: Answered) -> Found:

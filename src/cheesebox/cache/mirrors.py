@@ -85,6 +85,10 @@ class Mirrors:
         """Forget its failures."""
         self._troubles.pop(number, None)
 
+    def forgive(self) -> None:
+        """Forget all failures."""
+        self._troubles.clear()
+
 
 @dataclass(frozen=True, slots=True)
 class Mirrored:

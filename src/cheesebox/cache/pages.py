@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from cheesebox.cache import offline
 from cheesebox.cache.documents import Document
 from cheesebox.cache.origins import LinkTable
 from cheesebox.cache.representations import Representation, represent
@@ -94,10 +95,11 @@ class Pages:
         answered = await self._documents.get(self._page_document(project, view), refresh=refresh)
         now = utc(self._documents.clock())
         epoch = await self._epoch(answered.copy, view, now, lambda copy: self._read(copy, project))
+        answered, view = self._within_reach(answered, view)
         write = write_project_json if form is Format.JSON else write_project_html
 
         def render(copy: StoredCopy) -> bytes:
-            return self._render(view.show(self._read(copy, project), now), view, write)
+            return self._render(offline.show(view, self._read(copy, project), now), view, write)
 
         return await self._represent(
             answered, self._name(view, epoch, form.content_type, coding), render, epoch
@@ -110,14 +112,21 @@ class Pages:
         epoch = await self._epoch(copy, view, now, lambda copy: self._read(copy, project))
         if epoch.ends is not None:
             answered = answered.ending(epoch.ends.timestamp())
+        answered, view = self._within_reach(answered, view)
         entry = copy.entry
         body = (entry.key, entry.digest, entry.location, entry.content_type)
         return Found(
             answered,
             (*body, view.rules, epoch.number),
-            lambda: view.show(self._read(copy, project), now),
+            lambda: offline.show(view, self._read(copy, project), now),
             lambda: self._index.page_links(view.name),
         )
+
+    def _within_reach(self, answered: Answered, view: View) -> tuple[Answered, View]:
+        """Show what can be had: while offline, what is in the cache."""
+        if not self._documents.connectivity.is_offline:
+            return answered, view
+        return offline.once(answered), offline.limited(view, self._index)
 
     def absence(self, project: ProjectName) -> Absence | None:
         """Give what is remembered of the last 404 for a project."""
@@ -181,6 +190,7 @@ class Pages:
         answered = await self._documents.get(document, refresh=refresh)
         now = utc(self._documents.clock())
         epoch = await self._epoch(answered.copy, view, now, lambda copy: listed_files(copy.body, project))
+        answered, view = self._within_reach(answered, view)
 
         def render(copy: StoredCopy) -> bytes:
             if view.is_plain:

@@ -13,6 +13,7 @@ from cheesebox.server import logs
 from cheesebox.server.hot_protocol import with_lane
 from cheesebox.server.run import ServerOptions, serve
 from cheesebox.server.sockets import listen, root_url
+from cheesebox.server.switching import switch_by_signals
 from cheesebox.setting_values import redacted
 from cheesebox.units import human_size
 
@@ -58,6 +59,7 @@ def _serve(config: Path | None, **options: Any) -> int:
     root = root_url(sock)
 
     def announce() -> None:
+        switch_by_signals(app.connectivity)
         print(ready_line(settings, root, app.totals()), flush=True)
         if sys.stdout.isatty():
             print(f"pip install --index-url {root}{settings.front.mount}/simple/ PACKAGE", flush=True)
@@ -69,7 +71,7 @@ def _serve(config: Path | None, **options: Any) -> int:
 command = SettingsCommand(
     "serve",
     _serve,
-    help="""Serve the cache until SIGTERM or SIGINT.
+    help="""Serve the cache until SIGTERM or SIGINT. SIGUSR1 goes offline, SIGUSR2 goes online again.
 
     \b
     Example:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cheesebox.web.conditional import matches_none
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from weakref import ref
 
-    from cheesebox.web.hot import Negotiated
+    from cheesebox.web.hot import Negotiated, ReadyAnswer
 
 _METHODS = {b"GET": "GET", b"HEAD": "HEAD"}
 _USUAL = frozenset({b"host", b"user-agent", b"connection"})
@@ -31,14 +33,16 @@ _UNUSUAL = frozenset(
 )
 
 
-class Asked(NamedTuple):
-    """A request that the lane may answer."""
+@dataclass(slots=True, eq=False)
+class Asked:
+    """A request that the lane may answer. ``ready`` is what answered it the last time."""
 
     target: bytes
     negotiated: Negotiated
     if_none_match: bytes | None
     method: str
     path: str
+    ready: ref[ReadyAnswer] | None = None
 
     def is_answered_by(self, etag: bytes) -> bool:
         """Tell whether the client has the body with this entity tag already (304)."""

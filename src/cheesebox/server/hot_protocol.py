@@ -16,10 +16,12 @@ A subclass of uvicorn's httptools protocol. Rules of this module:
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from cheesebox.server.asked import Asked, read
+from cheesebox.web.hot_lane import facts_of
 from cheesebox.web.http import VIEWS
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+    from cheesebox.web.access_log import Facts
+    from cheesebox.web.hot import ReadyAnswer
     from cheesebox.web.hot_lane import HotLane
 
 _BURST = 1024 * 1024
@@ -72,6 +76,7 @@ class HotProtocol(HttpToolsProtocol):
         self._between_requests = True
         self._burst = 0
         self._peer = "-"
+        self._facts: tuple[Asked, Facts] | None = None
         self._idle_since = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None
 
@@ -154,7 +159,7 @@ class HotProtocol(HttpToolsProtocol):
 
     def _give(self, asked: Asked) -> bool:
         """Answer, unless the ready answer does not hold any more."""
-        found = self.shared.lane.find(asked.target, asked.negotiated)
+        found = self._find(asked)
         if found is None:
             return False
         ready, remaining = found
@@ -172,9 +177,29 @@ class HotProtocol(HttpToolsProtocol):
         self._burst += len(body) + len(head)
         self._answered = True
         self.server_state.total_requests += 1
-        status = 304 if is_known else 200
-        self.shared.lane.given(ready, status, len(body), asked.method, asked.path, self._peer)
+        self.shared.lane.given(ready, self._facts_of(asked, 304 if is_known else 200, len(body)))
         return True
+
+    def _find(self, asked: Asked) -> tuple[ReadyAnswer, int] | None:
+        """Look first at what answered the same request the last time (it may be gone by now)."""
+        lane = self.shared.lane
+        if asked.ready is not None and (ready := asked.ready()) is not None:
+            remaining = lane.holds(ready)
+            if remaining is not None:
+                return ready, remaining
+        found = lane.find(asked.target, asked.negotiated)
+        asked.ready = None if found is None else ref(found[0])
+        return found
+
+    def _facts_of(self, asked: Asked, status: int, size: int) -> Facts:
+        """Give what the log says; a client that asks the same again gets the same facts."""
+        if self._facts is not None:
+            last, facts = self._facts
+            if last is asked and facts.bytes == size and facts.status == status:
+                return facts
+        facts = facts_of(status, size, asked.method, asked.path, self._peer)
+        self._facts = (asked, facts)
+        return facts
 
     # ── keep-alive ──────────────────────────────────────────────────────────────────────────────
 

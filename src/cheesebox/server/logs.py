@@ -21,12 +21,13 @@ from cheesebox.web.site import ConnectionCut
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cheesebox.web.access_log import Access, Sink
+    from cheesebox.web.access_log import Access, Facts, Sink
 
 _RESET = "\033[0m"
 _RED, _GREEN, _YELLOW, _CYAN = "\033[31m", "\033[32m", "\033[33m", "\033[36m"
 _CACHE_COLOURS = {"HIT": _GREEN, "REVALIDATED": _GREEN, "MISS": _CYAN, "EXPIRED": _CYAN, "STALE": _RED}
 _SERVER_ERROR = 500
+_REMEMBERED = 1024
 
 
 class TextLines:
@@ -34,14 +35,18 @@ class TextLines:
 
     def __init__(self, *, colours: bool) -> None:
         self._colours = colours
+        # Repeated answers share their facts: the rest of their line is written once.
+        self._after_time = lru_cache(_REMEMBERED)(self._write)
 
     def answer(self, access: Access) -> str:
         """Write ``12:00:01 HIT         200     3.1 ms   18.5 KB GET /pypi/simple/six/ 127.0.0.1``."""
-        cache = self._paint(f"{access.cache:<11}", _CACHE_COLOURS.get(access.cache, _YELLOW))
-        status = self._paint(str(access.status), _RED if access.status >= _SERVER_ERROR else "")
-        facts = f"{access.ms:7.1f} ms {_size(access.bytes):>9}"
-        request = f"{access.method} {_one_line(access.path)} {access.client}"
-        return f"{_local_time(access.at)} {cache} {status} {facts} {request}"
+        return _local_second(int(access.at)) + self._after_time(access.facts)
+
+    def _write(self, facts: Facts) -> str:
+        cache = self._paint(f"{facts.cache:<11}", _CACHE_COLOURS.get(facts.cache, _YELLOW))
+        status = self._paint(str(facts.status), _RED if facts.status >= _SERVER_ERROR else "")
+        size = f"{facts.ms:7.1f} ms {human_size(facts.bytes):>9}"
+        return f" {cache} {status} {size} {facts.method} {_one_line(facts.path)} {facts.client}"
 
     def message(self, record: logging.LogRecord) -> str:
         """Write time, level, message."""
@@ -61,8 +66,7 @@ class JsonLines:
 
     def answer(self, access: Access) -> str:
         """Write the parts of an access."""
-        facts = access._asdict() | {"ms": round(access.ms, 3)}
-        del facts["at"]
+        facts = access.facts._asdict() | {"ms": round(access.facts.ms, 3)}
         return _json({"time": _utc_time(access.at), "level": "info", "logger": "cheesebox.access"} | facts)
 
     def message(self, record: logging.LogRecord) -> str:
@@ -101,15 +105,10 @@ def _local_time(seconds: float) -> str:
     return _local_second(int(seconds))
 
 
-# Busy servers write the same second and the same sizes thousands of times.
+# Busy servers write the same second thousands of times.
 @lru_cache(maxsize=8)
 def _local_second(second: int) -> str:
     return time.strftime("%H:%M:%S", time.localtime(second))
-
-
-@lru_cache(maxsize=4096)
-def _size(size: int) -> str:
-    return human_size(size)
 
 
 def _utc_time(seconds: float) -> str:
@@ -156,7 +155,7 @@ def configure(form: str, level: str, stream: TextIO, environ: Mapping[str, str])
     server_log.filters[:] = [_is_no_cut]
 
     def write(batch: Sequence[Access]) -> None:
-        stream.write("".join(f"{lines.answer(access)}\n" for access in batch))
+        stream.write("\n".join([*map(lines.answer, batch), ""]))
         stream.flush()
 
     return write

@@ -23,10 +23,12 @@ _BATCH = 500
 log = logging.getLogger("cheesebox.access")
 
 
-class Access(NamedTuple):
-    """One answered request; ``at`` in seconds since the epoch, ``ms`` until its end, bytes of its body."""
+class Facts(NamedTuple):
+    """What there is to say of an answer, but when: ``ms`` until its end, ``bytes`` of its body.
 
-    at: float
+    Repeated answers share one object, so that its line is written once and copied from then on.
+    """
+
     status: int
     cache: str
     ms: float
@@ -34,6 +36,13 @@ class Access(NamedTuple):
     method: str
     path: str
     client: str
+
+
+class Access(NamedTuple):
+    """One answered request; ``at`` in seconds since the epoch."""
+
+    at: float
+    facts: Facts
 
 
 class AccessLog:
@@ -65,4 +74,5 @@ class AccessLog:
 def to_logger(batch: Sequence[Access]) -> None:
     """Log each access through the logger ``cheesebox.access``, with its parts as attributes."""
     for access in batch:
-        log.info("%s %s %s", access.method, access.path, access.status, extra={"access": access})
+        facts = access.facts
+        log.info("%s %s %s", facts.method, facts.path, facts.status, extra={"access": access})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cheesebox.cache.freshness import Verdict
-from cheesebox.errors import FileWithheld, NoSuchMoment, UpstreamStatus
+from cheesebox.errors import FileWithheld, NoSuchMoment, Offline, UpstreamStatus
 from cheesebox.simple.negotiation import Coding
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ def failed_cache_status(verdict: Verdict, error: CheeseboxError) -> str:
         return "cheesebox; hit; detail=negative"
     if isinstance(error, FileWithheld | NoSuchMoment):  # nobody was asked
         return "cheesebox; detail=withheld"
+    if isinstance(error, Offline):
+        return "cheesebox; detail=offline"
     status = error.upstream_status if isinstance(error, UpstreamStatus) else None
     return "cheesebox; fwd=uri-miss" + (f"; fwd-status={status}" if status else "")
 

@@ -59,16 +59,20 @@ class Template:
 class ReadyAnswer:
     """One answer, its head encoded anew only when the remaining seconds change.
 
-    ``hits`` and ``sent`` (bytes) count the uses that are not written down yet.
+    ``hits`` and ``sent`` (bytes) count the uses that are not written down yet. It may be given only
+    while ``is_held``: what the table has let go of does not hold any more.
     """
 
     __slots__ = (
         *("_full", "_not_modified", "_remaining", "_template"),
-        *("body", "etag", "hits", "is_mapped", "key", "sent", "source", "tally"),
+        *("body", "etag", "hits", "is_held", "is_mapped", "key", "sent", "source", "tally", "target"),
+        "__weakref__",
     )
 
-    def __init__(self, template: Template, index: str) -> None:
+    def __init__(self, target: bytes, template: Template, index: str) -> None:
         self._template = template
+        self.target = target
+        self.is_held = False
         self.key = template.key
         self.tally = Tally(index, template.kind, _HIT)
         self.etag = template.etag.encode("latin-1")
@@ -103,8 +107,10 @@ class HotTable:
     """The ready answers. Not thread-safe: used on the event loop only."""
 
     def __init__(self, budget: int) -> None:
-        self._targets: WeightedLru[bytes, dict[Negotiated, ReadyAnswer]] = WeightedLru(budget)
+        self._targets: WeightedLru[bytes, dict[Negotiated, ReadyAnswer]] = WeightedLru(budget, _let_go)
         self._mapped: set[bytes] = set()
+        self.clearings = 0
+        """How many times it was cleared: an answer that was begun before is not to be offered after."""
 
     def find(self, target: bytes, negotiated: Negotiated) -> ReadyAnswer | None:
         """Look up a request as it was sent."""
@@ -126,12 +132,21 @@ class HotTable:
             return
         if held is None and len(answers) >= _VARIANTS:
             return
-        answers[negotiated] = ReadyAnswer(template, index)
+        if held is not None:
+            held.is_held = False
+        answers[negotiated] = ReadyAnswer(target, template, index)
         if isinstance(template.body, memoryview):
             self._mapped.add(target)
             if len(self._mapped) > 2 * len(self._targets) + _VARIANTS:
                 self._mapped.intersection_update(self._targets)
         self._targets.put(target, answers, sum(len(ready.body) + _OVERHEAD for ready in answers.values()))
+        is_held = target in self._targets
+        for ready in answers.values():
+            ready.is_held = is_held
+
+    def used(self, target: bytes) -> None:
+        """Note a use that went past `find`."""
+        self._targets.get(target)
 
     def drop(self, target: bytes) -> None:
         """Let go of the answers of a target: one of them does not hold any more."""
@@ -144,12 +159,18 @@ class HotTable:
         self._mapped.clear()
 
     def clear(self) -> None:
-        """Let go of all: something was purged."""
+        """Let go of all: something was purged, or all is shown in another way."""
+        self.clearings += 1
         self._targets.clear()
 
     def statistics(self) -> HotStatistics:
         """Give how many targets are held, and their bytes."""
         return HotStatistics(len(self._targets), self._targets.held)
+
+
+def _let_go(answers: dict[Negotiated, ReadyAnswer]) -> None:
+    for ready in answers.values():
+        ready.is_held = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cheesebox.cache.freshness import Verdict
-from cheesebox.web.access_log import Access
+from cheesebox.web.access_log import Access, Facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from cheesebox.web.hot import HotTable, Negotiated, ReadyAnswer
 
 _HIT = Verdict.HIT.value
+
+
+def facts_of(status: int, size: int, method: str, path: str, client: str) -> Facts:
+    """Give what the log says of a ready answer."""
+    return Facts(status, _HIT, 0.0, size, method, path, client)
 
 
 class HotLane:
@@ -47,14 +52,21 @@ class HotLane:
             return None
         return ready, remaining
 
-    def given(self, ready: ReadyAnswer, status: int, size: int, method: str, path: str, client: str) -> None:
+    def holds(self, ready: ReadyAnswer) -> int | None:
+        """Give the remaining freshness lifetime in seconds of an answer that `find` gave before.
+
+        None when it does not hold any more.
+        """
+        return ready.source.remaining() if ready.is_held else None
+
+    def given(self, ready: ReadyAnswer, facts: Facts) -> None:
         """Note that a ready answer was given."""
         if not ready.hits:
             self._used.append(ready)
         ready.hits += 1
-        ready.sent += size
+        ready.sent += facts.bytes
         if self._access_log is not None:
-            self._access_log.write(Access(self._clock(), status, _HIT, 0.0, size, method, path, client))
+            self._access_log.write(Access(self._clock(), facts))
 
     def settle(self) -> None:
         """Hand the counted uses to the statistics, and to the catalogue for its order of eviction."""
@@ -63,4 +75,5 @@ class HotLane:
         for ready in used:
             self._ledger.count(ready.tally, ready.sent, ready.hits)
             self._touch(ready.key, now, ready.hits)
+            self.table.used(ready.target)
             ready.hits = ready.sent = 0

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from cheesebox.cache.files import Files, OpenFile
     from cheesebox.cache.folders import FolderLists
     from cheesebox.cache.guard import Clearance, Guard
-    from cheesebox.cache.lists import Lists
     from cheesebox.cache.merged_lists import MergedLists
+    from cheesebox.cache.offline_lists import SwitchedLists
     from cheesebox.cache.pages import PageAnswer, Pages
     from cheesebox.cache.representations import Representation
     from cheesebox.cache.source_pages import SourcePages
@@ -53,7 +53,7 @@ class IndexApp:
         name: str,
         views: Views,
         pages: Pages | SourcePages,
-        lists: Lists | FolderLists | MergedLists,
+        lists: SwitchedLists | FolderLists | MergedLists,
         guard: Guard | Source,
         files: Files | Source,
         status_header: str,
@@ -158,15 +158,15 @@ class IndexApp:
 
     def _ready_page(self, made: Representation, answered: Answered, vary: str, kind: str) -> Template:
         """Tell how the same request is answered as a HIT while the copy is fresh."""
-        copy = answered.copy
+        standing = answered.copy.standing  # not the copy: what is ready shall not keep its body in memory
         body = heads.body_head(made.content_type, made.coding, len(made.body))
 
         def headers(remaining: int, full: bool) -> heads.Headers:  # noqa: FBT001 - a template's signature
-            head = heads.page_head(made.etag, remaining, copy.entry.serial, vary)
+            head = heads.page_head(made.etag, remaining, standing.entry.serial, vary)
             head += self._status(Verdict.HIT, remaining)
             return head + body if full else head
 
-        return Template(copy.entry.key, kind, made.etag, made.body, answered.lease, headers)
+        return Template(standing.entry.key, kind, made.etag, made.body, answered.lease, headers)
 
     def _page_headers(self, etag: str, answered: Answered, vary: str) -> heads.Headers:
         serial = answered.copy.entry.serial

@@ -11,7 +11,7 @@ from cheesebox.cache.freshness import Verdict
 from cheesebox.errors import CheeseboxError
 from cheesebox.ports import Tally
 from cheesebox.web import problems
-from cheesebox.web.access_log import Access
+from cheesebox.web.access_log import Access, Facts
 from cheesebox.web.http import (
     ClientGone,
     Receive,
@@ -65,6 +65,7 @@ class Site:
         started = time.perf_counter()
         request = request_from(scope)
         sent = Sent(send)
+        clearings = self._hot.clearings
         response = await self._respond(request, receive)
         try:
             try:
@@ -82,25 +83,18 @@ class Site:
             if response.cache == Verdict.STALE.value:
                 self._recent.stale(time.time(), request.path)
         negotiated = _negotiated(scope)
-        if response.ready is not None and request.target and negotiated is not None:
+        is_current = clearings == self._hot.clearings
+        if response.ready is not None and request.target and negotiated is not None and is_current:
             self._hot.offer(request.target, negotiated, response.ready, response.index)
 
     def _log(self, request: Request, response: Response, sent: int, started: float) -> None:
         if self._access_log is None:
             return
         taken = (time.perf_counter() - started) * 1000
-        self._access_log.write(
-            Access(
-                time.time(),
-                response.status,
-                response.cache,
-                taken,
-                sent,
-                request.method,
-                request.path,
-                request.client,
-            )
+        facts = Facts(
+            response.status, response.cache, taken, sent, request.method, request.path, request.client
         )
+        self._access_log.write(Access(time.time(), facts))
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
         try:
