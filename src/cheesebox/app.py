@@ -21,12 +21,14 @@ from cheesebox.cache.connectivity import Connectivity, GatedUpstream
 from cheesebox.cache.eviction import Limits, Room
 from cheesebox.cache.flights import Tasks
 from cheesebox.cache.ledger import Ledger, Statistics
+from cheesebox.cache.readiness import Readiness
 from cheesebox.cache.recent import Recent
 from cheesebox.cache.shelf import Shelf
 from cheesebox.cache.upstream_watch import UpstreamWatch
 from cheesebox.errors import CheeseboxError, StoreError
 from cheesebox.indexes import Indexes, credential_sources
 from cheesebox.management import Management, Observed
+from cheesebox.web.absent import Absent
 from cheesebox.web.access_log import AccessLog, to_logger
 from cheesebox.web.api import Api
 from cheesebox.web.gate import Gate
@@ -76,15 +78,13 @@ class App:
         self.connectivity.subscribe(table.clear)
         self._resources = AsyncExitStack()
         self._parts: _Parts | None = None
-        self._site: Site | None = None
+        self._site: Site | Absent = Absent("starting; without an end if no server runs its lifespan")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI scope."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            if self._site is None:
-                raise CheeseboxError("the application has not been started: its lifespan did not run")
             await self._site(scope, receive, send)
         else:
             raise CheeseboxError(f"nothing here answers {scope['type']}")
@@ -132,7 +132,7 @@ class App:
 
     async def stop(self) -> None:
         """End downloads, write down what is counted, give the directory free."""
-        self._site = None
+        self._site = Absent("stopping")
         self.hot_lane.table.clear()
         self.hot_lane.settle()
         if self._access_log is not None:
@@ -145,7 +145,8 @@ class App:
         mounted = [index for index in self.settings.indexes if index.mount]
         mounts = {index.mount: parts.indexes.app(index) for index in mounted}
         api = Api(parts.management.operations, Gate(self.settings.admin_token))
-        own = OwnEndpoints(lambda: self._site is not None, api)
+        readiness = Readiness(parts.shelf, time.monotonic)
+        own = OwnEndpoints(readiness.reason, api, parts.management.metrics)
         return Site(mounts, own, self._ledger, self._access_log, self.hot_lane.table, self.observed.recent)
 
     def _touch(self, key: Key, now: float, hits: int) -> None:

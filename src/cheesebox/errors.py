@@ -175,6 +175,14 @@ class ShuttingDown(CheeseboxError):
     retry_after = 1
 
 
+class NotServing(CheeseboxError):
+    """The application has not started yet, or was stopped."""
+
+    status = 503
+    title = "Not serving"
+    retry_after = 1
+
+
 class StoreError(CheeseboxError):
     """The disk or the catalogue cannot take or give an object."""
 

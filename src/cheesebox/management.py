@@ -11,6 +11,7 @@ from cheesebox.cache.blocking import Blocking
 from cheesebox.cache.history import Recorder
 from cheesebox.cache.purge import Purge
 from cheesebox.settings import describe, describe_tables
+from cheesebox.web.metrics import Metrics
 from cheesebox.web.models import SettingRow
 from cheesebox.web.operations import Operations, Sight
 
@@ -86,6 +87,7 @@ class Management:
         )
         purge = Purge(shelf, holdings, forget)
         self.operations = Operations(sight, history, holdings, purge, shelf.clock, blocking)
+        self.metrics = Metrics(sight, blocking)
 
 
 def in_force(settings: Settings) -> Iterator[SettingRow]:

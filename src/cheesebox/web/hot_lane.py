@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cheesebox.web.hot import HotTable, Negotiated, ReadyAnswer
 
 _HIT = Verdict.HIT.value
+_OK, _NOT_MODIFIED = 200, 304
 
 
 def facts_of(status: int, size: int, method: str, path: str, client: str) -> Facts:
@@ -40,6 +41,7 @@ class HotLane:
         self._touch = touch
         self._clock = clock
         self._used: list[ReadyAnswer] = []
+        self._not_modified = 0
 
     def find(self, target: bytes, negotiated: Negotiated) -> tuple[ReadyAnswer, int] | None:
         """Give a ready answer that holds, and its remaining freshness lifetime in seconds."""
@@ -65,6 +67,8 @@ class HotLane:
             self._used.append(ready)
         ready.hits += 1
         ready.sent += facts.bytes
+        if facts.status == _NOT_MODIFIED:
+            self._not_modified += 1
         if self._access_log is not None:
             self._access_log.write(Access(self._clock(), facts))
 
@@ -72,6 +76,9 @@ class HotLane:
         """Hand the counted uses to the statistics, and to the catalogue for its order of eviction."""
         used, self._used = self._used, []
         now = self._clock()
+        self._ledger.count_code(_OK, sum(ready.hits for ready in used) - self._not_modified)
+        self._ledger.count_code(_NOT_MODIFIED, self._not_modified)
+        self._not_modified = 0
         for ready in used:
             self._ledger.count(ready.tally, ready.sent, ready.hits)
             self._touch(ready.key, now, ready.hits)

@@ -79,6 +79,7 @@ class Site:
                 await send_response(response, request.method, receive, sent)
         finally:
             self._ledger.count(Tally(response.index, response.kind, response.cache), sent.body_bytes)
+            self._ledger.count_code(response.status)
             self._log(request, response, sent.body_bytes, started)
             if response.cache == Verdict.STALE.value:
                 self._recent.stale(time.time(), request.path)
