@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
 from cheesebox import __version__
+from cheesebox.access import Access
 from cheesebox.adapters.credentials import Credentials
 from cheesebox.adapters.disk_store import DiskStore
 from cheesebox.adapters.http_upstream import Connection, HttpUpstream
@@ -66,7 +67,11 @@ class App:
         self._ledger = Ledger()
         self._access_log = AccessLog(access_sink) if settings.access_log else None
         table = HotTable(settings.hot_size // 2)
-        self.hot_lane = HotLane(table, self._ledger, self._access_log, self._touch, clock)
+        self.access: Access | None = None
+        if settings.access_file is not None:
+            self.access = Access(settings.access_file, settings.cache_dir, settings.admin_token)
+        self._door = None if self.access is None else self.access.door
+        self.hot_lane = HotLane(table, self._ledger, self._access_log, self._touch, clock, self._door)
         self.observed = Observed(
             self._ledger,
             self.statistics,
@@ -112,13 +117,19 @@ class App:
         """Open the store and the catalogue; raises `SettingsError` when that can't be."""
         try:
             self._listen_to_log()
+            if self.access is not None:
+                self._resources.callback(self.access.close)
             self._parts = await _open(
                 self.settings, self._resources, self._given_upstream, self._clock, self.observed
             )
+            if self.access is not None:
+                await self.access.open(self._resources)
             self._site = self._build_site(self._parts)
             self.connectivity.subscribe(self._parts.indexes.forgive)
             self._parts.shelf.room.after_eviction.append(self.hot_lane.table.unmap)
             self._parts.start_housekeeping(self.hot_lane)
+            if self.access is not None:
+                self.access.watch(self._parts.tasks)
             if self.connectivity.is_offline:
                 self.connectivity.tell()
         except BaseException:
@@ -147,7 +158,8 @@ class App:
         api = Api(parts.management.operations, Gate(self.settings.admin_token))
         readiness = Readiness(parts.shelf, time.monotonic)
         own = OwnEndpoints(readiness.reason, api, parts.management.metrics)
-        return Site(mounts, own, self._ledger, self._access_log, self.hot_lane.table, self.observed.recent)
+        table, recent = self.hot_lane.table, self.observed.recent
+        return Site(mounts, own, self._ledger, self._access_log, table, recent, self._door)
 
     def _touch(self, key: Key, now: float, hits: int) -> None:
         if self._parts is not None:
@@ -195,15 +207,15 @@ class _Parts:
         self.shelf = shelf
         self.indexes = indexes
         self.management = management
-        self._tasks = tasks
+        self.tasks = tasks
 
     def start_housekeeping(self, lane: HotLane) -> None:
         """Begin what goes on beside the answers."""
-        self._tasks.start(self._flush_uses(lane), "flush uses")
-        self._tasks.start(self._sweep_unused(), "sweep unused")
+        self.tasks.start(self._flush_uses(lane), "flush uses")
+        self.tasks.start(self._sweep_unused(), "sweep unused")
         self.indexes.adoption.is_over = self.shelf.catalogue.fact("rebuilt") is not None
         if not self.indexes.adoption.is_over:
-            self._tasks.start(self._rebuild(), "rebuild catalogue")
+            self.tasks.start(self._rebuild(), "rebuild catalogue")
 
     async def _flush_uses(self, lane: HotLane) -> None:
         while True:

@@ -175,6 +175,14 @@ class ShuttingDown(CheeseboxError):
     retry_after = 1
 
 
+class Busy(CheeseboxError):
+    """Too much of one kind at once."""
+
+    status = 503
+    title = "Busy"
+    retry_after = 1
+
+
 class NotServing(CheeseboxError):
     """The application has not started yet, or was stopped."""
 

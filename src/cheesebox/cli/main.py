@@ -30,6 +30,7 @@ class Entry:
 COMMANDS = {
     "serve": Entry("cheesebox.cli.serve", "Serve the cache."),
     "run": Entry("cheesebox.cli.run", "Run a command with its package downloads going through the cache."),
+    "access": Entry("cheesebox.cli.access", "Write a line for the access file."),
     "verify": Entry("cheesebox.cli.verify", "Hash all that is stored and find what is damaged."),
 }
 

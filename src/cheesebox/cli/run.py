@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
+from cheesebox.adapters.access_file import read_run_token
 from cheesebox.app import build_app
 from cheesebox.cli.client_environment import client_environment
 from cheesebox.cli.options import SettingsCommand, settings_from
@@ -22,6 +23,7 @@ from cheesebox.server import logs
 from cheesebox.server.lifespan import StartupFailed
 from cheesebox.server.run import run, serving
 from cheesebox.server.sockets import listen, root_url
+from cheesebox.web.door import TOKEN_USER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,19 +50,23 @@ def _run(config: Path | None, command: tuple[str, ...], **options: Any) -> int:
         root = _other_server(settings)
         if root is None:
             raise
-        return run(_command(command, client_environment(os.environ, _simple_url(root, settings))))
+        url = _simple_url(root, settings, read_run_token(settings.cache_dir))
+        return run(_command(command, client_environment(os.environ, url)))
     Console(stderr=True).print(summary(app.statistics().answers))
     return code
 
 
 async def _beside_server(app: App, settings: Settings, command: Sequence[str]) -> int:
     with listen("127.0.0.1", 0) as sock:
-        environ = client_environment(os.environ, _simple_url(root_url(sock), settings))
+        token = None if app.access is None else app.access.run_token
+        environ = client_environment(os.environ, _simple_url(root_url(sock), settings, token))
         async with serving(app, sock, server_options(settings, app)):
             return await _command(command, environ)
 
 
-def _simple_url(root: str, settings: Settings) -> str:
+def _simple_url(root: str, settings: Settings, token: str | None) -> str:
+    if token is not None:  # access is restricted, but not for those who own the cache directory
+        root = root.replace("://", f"://{TOKEN_USER}:{token}@", 1)
     return f"{root}{settings.front.mount}/simple/"
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cheesebox.cache.ledger import Ledger
     from cheesebox.ports import Clock, Key
     from cheesebox.web.access_log import AccessLog
+    from cheesebox.web.door import Door
     from cheesebox.web.hot import HotTable, Negotiated, ReadyAnswer
 
 _HIT = Verdict.HIT.value
@@ -34,14 +35,21 @@ class HotLane:
         access_log: AccessLog | None,
         touch: Callable[[Key, float, int], None],
         clock: Clock,
+        door: Door | None = None,
     ) -> None:
+        """``door`` knows who may have an answer; None: everybody may."""
         self.table = table
+        self._door = door
         self._ledger = ledger
         self._access_log = access_log
         self._touch = touch
         self._clock = clock
         self._used: list[ReadyAnswer] = []
         self._not_modified = 0
+
+    def admits(self, authorization: bytes | None) -> bool:
+        """Tell whether a request with this ``Authorization`` field may be answered here."""
+        return self._door is None or self._door.knows(authorization)
 
     def find(self, target: bytes, negotiated: Negotiated) -> tuple[ReadyAnswer, int] | None:
         """Give a ready answer that holds, and its remaining freshness lifetime in seconds."""

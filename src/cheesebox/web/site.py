@@ -12,6 +12,7 @@ from cheesebox.errors import CheeseboxError
 from cheesebox.ports import Tally
 from cheesebox.web import problems
 from cheesebox.web.access_log import Access, Facts
+from cheesebox.web.door import keep_private
 from cheesebox.web.http import (
     ClientGone,
     Receive,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from cheesebox.cache.ledger import Ledger
     from cheesebox.cache.recent import Recent
     from cheesebox.web.access_log import AccessLog
+    from cheesebox.web.door import Door
     from cheesebox.web.hot import HotTable, Negotiated
     from cheesebox.web.index_app import IndexApp
     from cheesebox.web.own import OwnEndpoints
@@ -52,7 +54,10 @@ class Site:
         access_log: AccessLog | None,
         hot: HotTable,
         recent: Recent,
+        door: Door | None = None,
     ) -> None:
+        """``door`` says who gets in; None: everybody does."""
+        self._door = door
         self._mounts = sorted(mounts.items(), key=lambda item: -len(item[0]))
         self._own = own
         self._ledger = ledger
@@ -99,7 +104,10 @@ class Site:
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
         try:
-            return await self._route(request, receive)
+            if self._door is None:
+                return await self._route(request, receive)
+            await self._door.admit(request)
+            return keep_private(await self._route(request, receive))
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             return _failure(request, error)
 
