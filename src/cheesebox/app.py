@@ -291,7 +291,7 @@ async def _upstreams(
     """Open what asks the upstream of each index; those with credentials have connections of their own."""
     if given is not None:
         return lambda _: given
-    connection = _connection(settings)
+    connection = connection_of(settings)
     shared = await resources.enter_async_context(HttpUpstream(connection))
     own: dict[str, Upstream] = {}
     for index in settings.indexes:
@@ -302,7 +302,8 @@ async def _upstreams(
     return lambda name: own.get(name, shared)
 
 
-def _connection(settings: Settings) -> Connection:
+def connection_of(settings: Settings) -> Connection:
+    """Give how upstreams are reached."""
     agent = f"cheesebox/{__version__}"
     if settings.contact:
         agent += f" ({settings.contact})"

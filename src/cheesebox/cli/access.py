@@ -39,11 +39,13 @@ command = click.Command(
     ],
     help="""Write a line for the access file, which lets NAME use the cache.
 
+    Name the file in the setting access_file: from then on nobody else may. The password is asked for, or
+    read from standard input; the file gets its hash alone.
+
     \b
     Example:
       cheesebox access alice >> access
       cheesebox access ci --token >> access
-      cheesebox serve --access-file access
     """,
     short_help="Write a line for the access file.",
 )

@@ -142,7 +142,9 @@ command = SettingsCommand(
     help="""Run COMMAND with its package downloads going through the cache.
 
     The cache serves on a free port of loopback for as long as the command runs; a table of what came
-    from where ends it. If a server has the cache directory already, that server is used.
+    from where ends it. If a server has the cache directory already, that server is used. The exit code
+    is that of COMMAND; as in a shell 127 means that there is none of this name, 126 that it cannot be
+    executed, and 128 + n that signal n ended it.
 
     \b
     Example:

@@ -11,7 +11,7 @@ from cheesebox.cache.freshness import Verdict
 from cheesebox.errors import CheeseboxError
 from cheesebox.ports import Tally
 from cheesebox.web import problems
-from cheesebox.web.access_log import Access, Facts
+from cheesebox.web.access_log import Facts
 from cheesebox.web.door import keep_private
 from cheesebox.web.http import (
     ClientGone,
@@ -100,7 +100,7 @@ class Site:
         facts = Facts(
             response.status, response.cache, taken, sent, request.method, request.path, request.client
         )
-        self._access_log.write(Access(time.time(), facts))
+        self._access_log.write((time.time(), facts))
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
         try:
