@@ -165,6 +165,11 @@ class App:
         if self._parts is not None:
             self._parts.shelf.catalogue.touch(key, now, hits)
 
+    @property
+    def run_token(self) -> str | None:
+        """What lets those in who own the cache directory; None: everybody may come in."""
+        return None if self.access is None else self.access.run_token
+
     def statistics(self) -> Statistics:
         """Count the answers since the start."""
         self.hot_lane.settle()

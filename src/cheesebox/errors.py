@@ -30,6 +30,18 @@ class SettingsError(CheeseboxError):
     title = "Bad setting"
 
 
+class UnreadableLock(CheeseboxError):
+    """A lock file, a requirements file or a requirement that cannot be read; the message tells where."""
+
+    title = "Unreadable lock file"
+
+
+class BadExport(CheeseboxError):
+    """An export that cannot be written or read; the message tells why."""
+
+    title = "Unusable export"
+
+
 class InvalidName(CheeseboxError):
     """A project name that no index can hold (PEP 508)."""
 

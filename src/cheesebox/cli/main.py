@@ -51,6 +51,19 @@ COMMANDS = {
             "128 + n": "the command was ended by signal n",
         },
     ),
+    "warm": Entry(
+        "cheesebox.cli.warm",
+        "Fill the cache ahead with what lock files and requirements name.",
+        {"1": "something could not be had"},
+    ),
+    "export": Entry(
+        "cheesebox.cli.export",
+        "Carry the cache, or a part of it, to a place without network.",
+        {"1": "something that is wanted is not cached, or is damaged"},
+    ),
+    "import": Entry(
+        "cheesebox.cli.import_", "Take an export into the cache.", {"1": "something was refused"}
+    ),
     "config": Entry(
         "cheesebox.cli.config.command", "Print what makes a tool use the cache, or write it for pip and uv."
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import os
 import signal
 import sys
@@ -13,17 +12,16 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from cheesebox.adapters.access_file import read_run_token
 from cheesebox.app import build_app
 from cheesebox.cli.client_environment import client_environment
 from cheesebox.cli.options import SettingsCommand, settings_from
+from cheesebox.cli.running_server import find_server, let_in
 from cheesebox.cli.serve import server_options
 from cheesebox.cli.summary import summary
 from cheesebox.server import logs
 from cheesebox.server.lifespan import StartupFailed
 from cheesebox.server.run import run, serving
 from cheesebox.server.sockets import listen, root_url
-from cheesebox.web.door import TOKEN_USER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 _FROM_KEYBOARD = frozenset({signal.SIGINT, signal.SIGQUIT})
 _NOT_FOUND, _NOT_EXECUTABLE, _SIGNALLED = 127, 126, 128  # the codes that shells give
-_PROBE_TIMEOUT = 2.0
 # The command's own output is what people want to see.
 _QUIET = {"log_level": "warning", "access_log": False}
 
@@ -47,26 +44,23 @@ def _run(config: Path | None, command: tuple[str, ...], **options: Any) -> int:
     try:
         code = run(_beside_server(app, settings, command))
     except StartupFailed:
-        root = _other_server(settings)
+        root = find_server(settings)
         if root is None:
             raise
-        url = _simple_url(root, settings, read_run_token(settings.cache_dir))
-        return run(_command(command, client_environment(os.environ, url)))
+        return run(_command(command, client_environment(os.environ, _simple_url(root, settings))))
     Console(stderr=True).print(summary(app.statistics().answers))
     return code
 
 
 async def _beside_server(app: App, settings: Settings, command: Sequence[str]) -> int:
     with listen("127.0.0.1", 0) as sock:
-        token = None if app.access is None else app.access.run_token
-        environ = client_environment(os.environ, _simple_url(root_url(sock), settings, token))
+        root = let_in(root_url(sock), app.run_token)
+        environ = client_environment(os.environ, _simple_url(root, settings))
         async with serving(app, sock, server_options(settings, app)):
             return await _command(command, environ)
 
 
-def _simple_url(root: str, settings: Settings, token: str | None) -> str:
-    if token is not None:  # access is restricted, but not for those who own the cache directory
-        root = root.replace("://", f"://{TOKEN_USER}:{token}@", 1)
+def _simple_url(root: str, settings: Settings) -> str:
     return f"{root}{settings.front.mount}/simple/"
 
 
@@ -118,20 +112,6 @@ def _in_foreground() -> bool:
         return False
     finally:
         os.close(terminal)
-
-
-def _other_server(settings: Settings) -> str | None:
-    """Give the root URL of a cheesebox that answers on the configured port."""
-    connection = http.client.HTTPConnection(settings.host, settings.port, timeout=_PROBE_TIMEOUT)
-    try:
-        connection.request("GET", "/-/ready")
-        healthy = connection.getresponse().read(64) == b"ready\n"
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}" if healthy else None
 
 
 command = SettingsCommand(
