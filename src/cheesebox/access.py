@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from cheesebox.adapters.access_file import AccessFile, remove_run_token, write_run_token
 from cheesebox.cache.blocking import Blocking
-from cheesebox.errors import SettingsError, StoreError
+from cheesebox.errors import NotStarted, SettingsError, StoreError
 from cheesebox.hashing import new_token
 from cheesebox.web.door import Door, parse_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AsyncExitStack
     from pathlib import Path
 
     from cheesebox.cache.flights import Tasks
     from cheesebox.web.door import Keys
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -33,20 +37,26 @@ class Access:
         self.run_token = new_token()
         self._file = AccessFile(path)
         self._cache_dir = cache_dir
-        self._blocking = Blocking(_THREADS)
-        self.door = Door(self._blocking, [self.run_token, *([admin_token] if admin_token else [])])
+        self._blocking: Blocking | None = None
+        self.door = Door(self._run, [self.run_token, *([admin_token] if admin_token else [])])
 
-    def close(self) -> None:
-        """Wait for the passwords that are being tried."""
-        self._blocking.close()
+    def begin(self, resources: AsyncExitStack) -> None:
+        """Have threads until ``resources`` close, which waits for the passwords that are tried then."""
+        self._blocking = Blocking(_THREADS)
+        resources.callback(self._blocking.close)
+
+    def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        if self._blocking is None:
+            raise NotStarted("access is not looked after yet")
+        return self._blocking(function, *args, **kwargs)
 
     async def open(self, resources: AsyncExitStack) -> None:
         """Read the keys; raises `SettingsError` or `StoreError`. The cache directory is ours by now."""
-        if (keys := await self._blocking(self._changed_keys)) is not None:
+        if (keys := await self._run(self._changed_keys)) is not None:
             self.door.renew(keys)
         resources.callback(remove_run_token, self._cache_dir)
         try:
-            await self._blocking(write_run_token, self._cache_dir, self.run_token)
+            await self._run(write_run_token, self._cache_dir, self.run_token)
         except OSError as error:
             raise StoreError(f"cannot write to the cache directory: {error.strerror}") from error
 
@@ -62,7 +72,7 @@ class Access:
     async def look(self) -> None:
         """Take over what has changed; a file that can't be used leaves all as it was."""
         try:
-            keys = await self._blocking(self._changed_keys)
+            keys = await self._run(self._changed_keys)
         except SettingsError as error:
             log.error("access as before: %s", error)
             return

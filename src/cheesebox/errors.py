@@ -195,12 +195,12 @@ class Busy(CheeseboxError):
     retry_after = 1
 
 
-class NotServing(CheeseboxError):
-    """The application has not started yet, or was stopped."""
+class NotStarted(CheeseboxError):
+    """The cache could not be started, or is not running any more; the log has the reason."""
 
     status = 503
-    title = "Not serving"
-    retry_after = 1
+    title = "Cache not running"
+    retry_after = 5
 
 
 class StoreError(CheeseboxError):

@@ -12,6 +12,8 @@ from cheesebox.errors import SettingsError
 from cheesebox.hashing import hash_password, hash_token
 from cheesebox.server.control import vouching
 from cheesebox.settings import load_settings
+from cheesebox.web.door import parse_keys
+from cheesebox.web.http import Request
 from tests.server.test_hot_lane import LAST, request, two_lanes
 from tests.web.running import run_app
 
@@ -126,6 +128,17 @@ def test_the_owner_of_the_cache_directory_has_a_token_while_the_server_runs(pypi
         assert stat.S_IMODE(token_file.stat().st_mode) == 0o600
         assert box.get("/-/metrics", authorization=f"Bearer {token_file.read_text()}").status == 200
     assert not token_file.exists()
+
+
+async def test_an_application_that_is_started_again_lets_in_whom_it_let_in_before(
+    tmp_path, pypi, access_file
+):
+    given = {"cache_dir": str(tmp_path / "cache"), "upstream": pypi.simple_url, "min_free": "0"}
+    app = build_app(load_settings(None, {}, given | {"access_file": str(access_file)}))
+    for _ in range(2):
+        async with app:
+            await app.access.door.admit(Request("GET", "/", "", {"authorization": ALICE}))
+            app.access.door.renew(parse_keys(access_file.read_text()))
 
 
 def test_no_secret_is_logged_or_told(shut, caplog):

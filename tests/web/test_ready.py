@@ -43,7 +43,7 @@ async def test_health_is_well_all_the_time(app):
 
 async def test_what_is_asked_before_the_start_is_to_be_asked_again(app):
     answer = await asked(app, "/pypi/simple/demo/")
-    assert (answer.status, answer.headers[b"retry-after"]) == (503, b"1")
+    assert (answer.status, answer.headers[b"retry-after"]) == (503, b"5")
     assert json.loads(answer.body)["detail"].startswith("starting")
 
 

@@ -6,17 +6,16 @@ import http.client
 from typing import TYPE_CHECKING
 
 from cheesebox.adapters.access_file import read_run_token
+from cheesebox.cli.probe import connection_to
 from cheesebox.web.door import TOKEN_USER
 
 if TYPE_CHECKING:
     from cheesebox.settings import Settings
 
-_PROBE_TIMEOUT = 2.0
-
 
 def find_server(settings: Settings) -> str | None:
     """Give the root URL of a cheesebox that answers on the configured port, with what lets its owner in."""
-    connection = http.client.HTTPConnection(settings.host, settings.port, timeout=_PROBE_TIMEOUT)
+    connection = connection_to(settings.host, settings.port, tls=settings.tls_cert is not None)
     try:
         connection.request("GET", "/-/ready")
         healthy = connection.getresponse().read(64) == b"ready\n"
@@ -25,7 +24,8 @@ def find_server(settings: Settings) -> str | None:
     finally:
         connection.close()
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return let_in(f"http://{host}:{settings.port}", read_run_token(settings.cache_dir)) if healthy else None
+    root = f"{'https' if settings.tls_cert else 'http'}://{host}:{settings.port}"
+    return let_in(root, read_run_token(settings.cache_dir)) if healthy else None
 
 
 def let_in(root: str, token: str | None) -> str:

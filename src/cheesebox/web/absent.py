@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cheesebox.errors import NotServing
+from cheesebox.errors import NotStarted
 from cheesebox.web import problems
 from cheesebox.web.http import request_from, send_response
 from cheesebox.web.own import OwnEndpoints
@@ -29,5 +29,5 @@ class Absent:
         if request.path.startswith("/-/"):
             response = await self._own.answer(request, receive)
         else:
-            response = problems.problem(NotServing(self._reason))
+            response = problems.problem(NotStarted(self._reason))
         await send_response(response, request.method, receive, send)

@@ -23,9 +23,8 @@ from cheesebox.web.gate import bearer_token
 from cheesebox.web.own import HEALTH, READY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
-    from cheesebox.cache.blocking import Blocking
     from cheesebox.web.heads import Headers
     from cheesebox.web.http import Request, Response
 
@@ -76,8 +75,10 @@ def _entry(line: str) -> tuple[str, PasswordHash | TokenHash]:
 class Door:
     """Lets those in who have credentials. Until it has keys, nobody but the holders of ``own_tokens``."""
 
-    def __init__(self, blocking: Blocking, own_tokens: Iterable[str]) -> None:
-        """``blocking`` hashes passwords; ``own_tokens`` are valid whatever the keys."""
+    def __init__(
+        self, blocking: Callable[[Callable[[bytes], bool], bytes], Awaitable[bool]], own_tokens: Iterable[str]
+    ) -> None:
+        """``blocking`` runs what hashes passwords; ``own_tokens`` are valid whatever the keys."""
         self._blocking = blocking
         self._own = {hash_token(token.encode()).digest: TOKEN_USER for token in own_tokens}
         self._keys = Keys()

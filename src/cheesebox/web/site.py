@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from cheesebox.web.hot import HotTable, Negotiated
     from cheesebox.web.index_app import IndexApp
     from cheesebox.web.own import OwnEndpoints
+    from cheesebox.web.static_site import StaticSite
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,10 @@ _WITH_RELATIVE_LINKS = ("simple/", "pypi/", "@")
 
 
 class Site:
-    """ASGI application for ``http`` scopes. ``mounts`` maps prefixes without a slash at their end."""
+    """ASGI application for ``http`` scopes. ``mounts`` maps prefixes without a slash at their end.
+
+    The longest prefix wins; ``statics`` maps those of directories that are served as they are.
+    """
 
     def __init__(
         self,
@@ -54,11 +58,13 @@ class Site:
         access_log: AccessLog | None,
         hot: HotTable,
         recent: Recent,
+        statics: Mapping[str, StaticSite] | None = None,
         door: Door | None = None,
     ) -> None:
         """``door`` says who gets in; None: everybody does."""
         self._door = door
         self._mounts = sorted(mounts.items(), key=lambda item: -len(item[0]))
+        self._statics = sorted((statics or {}).items(), key=lambda item: -len(item[0]))
         self._own = own
         self._ledger = ledger
         self._access_log = access_log
@@ -123,6 +129,9 @@ class Site:
                 response = await index.answer(request, below)
                 response.index = index.name
                 return response
+        for mount, site in self._statics:
+            if path.startswith(f"{mount}/"):
+                return await site.answer(request, path[len(mount) + 1 :])
         return problems.options(request) if request.method == "OPTIONS" else problems.not_found()
 
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from cheesebox.cli.config.address import Address, address_of, listening, parse_address
@@ -61,3 +63,8 @@ def test_the_public_url_is_what_clients_use():
 def test_a_port_that_is_picked_later_is_no_address():
     with pytest.raises(SettingsError, match="--url"):
         address_of(Settings(port=0), IndexSettings())
+
+
+def test_a_server_with_tls_has_an_https_url():
+    settings = Settings(tls_cert=Path("cert.pem"), tls_key=Path("key.pem"))
+    assert address_of(settings, settings.index).simple_url == "https://127.0.0.1:6283/pypi/simple/"

@@ -125,6 +125,6 @@ def test_the_configured_address_is_tried(tmp_path, pypi):
 
 @pytest.mark.parametrize("host", ["127.0.0.1"])
 def test_a_port_that_takes_connections_and_says_nothing_is_another_program(host, monkeypatch):
-    monkeypatch.setattr("cheesebox.cli.doctor.looking._PROBE_TIMEOUT", 0.1)
+    monkeypatch.setattr("cheesebox.cli.probe._TIMEOUT", 0.1)
     with listen(host, 0) as sock:
         assert look_for_server(Settings(host=host, port=sock.getsockname()[1])) is Listener.OTHER

@@ -74,7 +74,12 @@ def address_of(settings: Settings, index: IndexSettings) -> Address:
 
 def root_url(settings: Settings) -> str:
     """Give the URL by which this machine reaches the server, without a slash at the end."""
-    return f"http://{listening(settings)}"
+    return f"{scheme(settings)}://{listening(settings)}"
+
+
+def scheme(settings: Settings) -> str:
+    """Give the scheme that the server itself speaks."""
+    return "https" if settings.tls_cert else "http"
 
 
 def listening(settings: Settings) -> str:

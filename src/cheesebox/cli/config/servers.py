@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cheesebox.cli.config.address import listening
+from cheesebox.cli.config.address import listening, scheme
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ upstream cheesebox {{
 
 # Into the server block of the site; clients then use {served.address.simple_url}
 location {path}/ {{
-    proxy_pass http://cheesebox{mount}/;
+    proxy_pass {scheme(settings)}://cheesebox{mount}/;
     proxy_redirect {mount}/ {path}/;
 
     proxy_http_version 1.1;             # with an empty Connection: connections to cheesebox are kept

@@ -10,13 +10,15 @@ import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from cheesebox.adapters.sqlite_catalogue import SqliteCatalogue
-from cheesebox.cli.config.address import listening
+from cheesebox.cli.config.address import root_url
 from cheesebox.cli.doctor.directory import Claim, DirectoryFacts, Space
 from cheesebox.cli.doctor.installers import Installer, Text, read_pip, read_uv
 from cheesebox.cli.doctor.server import Listener
 from cheesebox.cli.places import pip_files, uv_files
+from cheesebox.cli.probe import connection_to
 from cheesebox.errors import StoreError
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from cheesebox.cli.places import Surroundings
     from cheesebox.settings import Settings
 
-_PROBE_TIMEOUT = 2.0
 _TAG, _LOCK, _CATALOGUE = "CACHEDIR.TAG", ".lock", "catalogue.sqlite"
 
 
@@ -158,7 +159,8 @@ def _texts(files: Iterable[PurePath]) -> Iterator[Text]:
 
 def look_for_server(settings: Settings) -> Listener:
     """See who answers at the configured address."""
-    connection = http.client.HTTPConnection(listening(settings), timeout=_PROBE_TIMEOUT)
+    url = urlsplit(root_url(settings))
+    connection = connection_to(url.hostname or "", settings.port, tls=url.scheme == "https")
     try:
         connection.request("GET", "/-/ready")
         said = connection.getresponse().read(64)
