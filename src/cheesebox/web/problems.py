@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cheesebox.errors import CheeseboxError, FileWithheld, InvalidName, InvalidPath, NotFound
+from cheesebox.errors import CheeseboxError, FileWithheld, InvalidName, InvalidPath, NotFound, Unauthorized
 from cheesebox.web.http import Request, Response
 
 _ALLOW = "GET, HEAD, OPTIONS"
@@ -30,6 +30,8 @@ def problem(error: CheeseboxError) -> Response:
         ("cache-control", "no-store"),
         ("access-control-allow-origin", "*"),
     ]
+    if isinstance(error, Unauthorized):
+        headers.append(("www-authenticate", error.challenge))
     if error.retry_after is not None:
         headers.append(("retry-after", str(error.retry_after)))
     return Response(error.status, headers, body)
