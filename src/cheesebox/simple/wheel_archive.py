@@ -100,11 +100,18 @@ def read_metadata(filename: str, size: int, read: Callable[[int, int], bytes]) -
 
     ``read`` gives the bytes from its first argument up to its second.
     """
-    finder = find_metadata(filename, size, read(max(0, size - TAIL), size))
+
+    def whole(start: int, stop: int) -> bytes:
+        data = read(start, stop)
+        if len(data) != stop - start:
+            raise UnreadableWheel("it became shorter while it was read")
+        return data
+
+    finder = find_metadata(filename, size, whole(max(0, size - TAIL), size))
     try:
         span = next(finder)
         while True:
-            span = finder.send(read(span.start, span.stop))
+            span = finder.send(whole(span.start, span.stop))
     except StopIteration as found:
         return bytes(found.value)
 
