@@ -139,7 +139,8 @@ class Pages:
         """Show what can be had: while offline, what is in the cache."""
         if not self._documents.connectivity.is_offline:
             return answered, view
-        return offline.once(answered), offline.limited(view, self._index)
+        limited = offline.limited(view, self._index, reads_wheels=self._offers.is_on)
+        return offline.once(answered), limited
 
     def absence(self, project: ProjectName) -> Absence | None:
         """Give what is remembered of the last 404 for a project."""
