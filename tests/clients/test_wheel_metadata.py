@@ -50,13 +50,10 @@ def test_a_resolve_that_backtracks_downloads_no_wheel_to_find_out(
     tool: Tool, box: CheeseboxProcess, pypi: FakePyPI, tmp_path: Path
 ) -> None:
     output = resolved(tool, tmp_path / "one", box.url)
-    if tool is UV:
-        assert "demo==1.0\nhelper==1.5\n" in output
-        sent = sum(answer.body_size for answer in pypi.answers if answer.request.path.endswith(".whl"))
-        assert sent < MEGABYTE
-    else:
-        assert "Would install demo-1.0 helper-1.5" in output
-    assert pypi.count("*demo-5.0*.whl", "GET") == 1
+    assert "demo==1.0\nhelper==1.5\n" in output or "Would install demo-1.0 helper-1.5" in output
+    sent = sum(answer.body_size for answer in pypi.answers if answer.request.path.endswith(".whl"))
+    assert sent < MEGABYTE
+    assert pypi.count("*.whl") == 6  # a slice of each
     pypi.go_down()
     assert resolved(tool, tmp_path / "two", box.url)
 

@@ -63,11 +63,12 @@ def test_pages_advertise_metadata_for_every_wheel_and_for_nothing_else(launch, p
     own = pypi.add_wheel("six", "2.0")
     sdist = pypi.add_sdist("six", "1.0")
     stranger = pypi.add_file("six", "seven-1.0-py3-none-any.whl", six.content)
+    elsewhere = pypi.add_file("six", "six-1.1-py3-none-any.whl", six.content, path="/packages/get/7.whl")
     box = launch()
     shown = advertised(box)
     assert shown[six.filename] is True
     assert list(shown[own.filename]) == ["sha256"]
-    assert shown[sdist.filename] is shown[stranger.filename] is False
+    assert shown[sdist.filename] is shown[stranger.filename] is shown[elsewhere.filename] is False
     entry = json.loads(box.get(PAGE, accept=JSON).body)["files"][0]
     assert entry["data-dist-info-metadata"] is True
     html = box.get(PAGE, accept=HTML).body.decode()
@@ -182,10 +183,11 @@ def test_trouble_upstream_is_told_as_such_and_nothing_is_remembered(launch, pypi
     assert box.get(metadata_url(six)).body == metadata_in(six.content)
 
 
-def test_metadata_that_upstream_advertises_but_does_not_have_is_read_and_compared(launch, pypi):
+@pytest.mark.parametrize("status", [403, 404])
+def test_metadata_that_upstream_advertises_but_does_not_have_is_read_and_compared(launch, pypi, status):
     good = pypi.add_wheel("six", "4.0")
     bad = pypi.replace_file(pypi.add_wheel("six", "5.0"), metadata=b"Other: metadata\n")
-    pypi.fault("*.metadata", Status(404))
+    pypi.fault("*.metadata", Status(status))
     box = launch()
     assert box.get(metadata_url(good)).body == metadata_in(good.content)
     assert box.get(metadata_url(bad)).status == 502

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 
 from cheesebox.errors import StoreError
 from cheesebox.simple.model import LEGACY_CORE_METADATA_KEYS
-from cheesebox.simple.names import project_of
-from cheesebox.simple.paths import metadata_of
+from cheesebox.simple.names import canonical_spelling
+from cheesebox.simple.paths import filename_of, metadata_of
 
 if TYPE_CHECKING:
     from cheesebox.cache.index import Index
     from cheesebox.ports import Catalogue
     from cheesebox.simple.model import DistributionFile, ProjectPage
+    from cheesebox.simple.names import ProjectName
+    from cheesebox.simple.paths import FilePath
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ class Offers:
         if file.core_metadata or not file.filename.endswith(_WHEEL) or self.is_unreadable(file):
             return False
         path = self._index.local_path(file.url)
-        return path is not None and metadata_of(path) is not None and project_of(file.filename) == page.name
+        return path is not None and path.endswith(_WHEEL) and _is_found(path, page.name)
 
     def is_unreadable(self, file: DistributionFile) -> bool:
         """Tell whether a wheel turned out to have no readable metadata."""
@@ -68,6 +70,15 @@ class Offers:
             self._catalogue.remember(self._fact, "\n".join(self._unreadable))
         except StoreError as error:
             log.error("%s: that it has no metadata is not written down: %s", file.filename, error)
+
+
+def _is_found(path: FilePath, project: ProjectName) -> bool:
+    """Tell whether a request for the metadata of a wheel would find the page that names the wheel.
+
+    The first dash of a wheel's name ends its project (binary distribution format).
+    """
+    project_as_written = filename_of(path).partition("-")[0]
+    return canonical_spelling(project_as_written) == project and metadata_of(path) is not None
 
 
 def _identity(file: DistributionFile) -> str:

@@ -52,7 +52,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _WHEEL = ".whl"
-_SERVER_ERROR, _NOT_IMPLEMENTED = 500, 501
+_FORBIDDEN, _SERVER_ERROR, _NOT_IMPLEMENTED = 403, 500, 501
+"""Object stores without permission to list say "forbidden" for what they have not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,9 @@ class WheelMetadata:
             return await self._files.open(path, want)
         try:
             return await self._files.open(path, want)
-        except (NotFound, Offline) as error:
+        except (NotFound, Offline, UpstreamStatus) as error:
+            if isinstance(error, UpstreamStatus) and error.upstream_status != _FORBIDDEN:
+                raise
             log.debug("%s is read out of the wheel: %s", path, error)
         return await self._extracted(path, wheel, project)
 
