@@ -287,3 +287,16 @@ def test_a_moment_of_the_file_may_be_a_time_of_toml(tmp_path):
     assert load(config=config).index.default_date == "2026-01-31T18:00:00+00:00"
     config.write_text("default_date = 2026-01-31T18:00:00")
     assert "is no moment" in refusal(config=config)
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [("tls_cert", "tls_key"), ("tls_key", "tls_cert"), ("tls_key_password", "tls_key")],
+)
+def test_tls_needs_both_a_certificate_and_a_key(tmp_path, given, missing):
+    (tmp_path / "a.pem").write_text("")
+    assert refusal(**{given: str(tmp_path / "a.pem")}) == f"{given}: there is no {missing}"
+
+
+def test_files_for_tls_have_to_be_there():
+    assert "name a PEM file with a certificate" in refusal(tls_cert="nothing.pem", tls_key="nothing.pem")

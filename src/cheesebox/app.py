@@ -16,6 +16,7 @@ from cheesebox.adapters.credentials import Credentials
 from cheesebox.adapters.disk_store import DiskStore
 from cheesebox.adapters.http_upstream import Connection, HttpUpstream
 from cheesebox.adapters.sqlite_catalogue import SqliteCatalogue
+from cheesebox.adapters.static_tree import DirectoryTree
 from cheesebox.cache.blocking import Blocking
 from cheesebox.cache.connectivity import Connectivity, GatedUpstream
 from cheesebox.cache.eviction import Limits, Room
@@ -34,12 +35,14 @@ from cheesebox.web.hot import HotTable
 from cheesebox.web.hot_lane import HotLane
 from cheesebox.web.own import OwnEndpoints
 from cheesebox.web.site import Site
+from cheesebox.web.static_site import StaticSite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cheesebox.ports import Clock, Key, Totals, Upstream
     from cheesebox.settings import Settings
+    from cheesebox.static_tables import StaticSettings
     from cheesebox.web.access_log import Sink
     from cheesebox.web.http import Receive, Scope, Send
 
@@ -55,7 +58,13 @@ class App:
     """The ASGI application. It starts with the server's lifespan, or by ``async with``."""
 
     def __init__(
-        self, settings: Settings, *, upstream: Upstream | None, clock: Clock, access_sink: Sink
+        self,
+        settings: Settings,
+        *,
+        upstream: Upstream | None,
+        clock: Clock,
+        access_sink: Sink,
+        is_mounted: bool = False,
     ) -> None:
         self.settings = settings
         self._given_upstream = upstream
@@ -63,7 +72,8 @@ class App:
         self.connectivity = Connectivity(is_offline=settings.offline)
         self._ledger = Ledger()
         self._access_log = AccessLog(access_sink) if settings.access_log else None
-        table = HotTable(settings.hot_size // 2)
+        # Without a server of ours nobody looks into the table: nothing is put there.
+        table = HotTable(0 if is_mounted else settings.hot_size // 2)
         self.hot_lane = HotLane(table, self._ledger, self._access_log, self._touch, clock)
         self.observed = Observed(
             self._ledger,
@@ -100,6 +110,11 @@ class App:
         await receive()
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
+
+    @property
+    def is_started(self) -> bool:
+        """Whether it answers requests."""
+        return self._site is not None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -143,10 +158,16 @@ class App:
 
     def _build_site(self, parts: _Parts) -> Site:
         mounted = [index for index in self.settings.indexes if index.mount]
-        mounts = {index.mount: parts.indexes.app(index) for index in mounted}
+        mounts = {index.mount.rstrip("/"): parts.indexes.app(index) for index in mounted}
         api = Api(parts.management.operations, Gate(self.settings.admin_token))
         own = OwnEndpoints(lambda: self._site is not None, api)
-        return Site(mounts, own, self._ledger, self._access_log, self.hot_lane.table, self.observed.recent)
+        statics = {static.mount: self._static_site(static, parts) for static in self.settings.statics}
+        recent = self.observed.recent
+        return Site(mounts, own, self._ledger, self._access_log, self.hot_lane.table, recent, statics)
+
+    def _static_site(self, static: StaticSettings, parts: _Parts) -> StaticSite:
+        tree = DirectoryTree(static.root)
+        return StaticSite(tree, parts.shelf.blocking, self._clock, listing=static.listing)
 
     def _touch(self, key: Key, now: float, hits: int) -> None:
         if self._parts is not None:
@@ -170,13 +191,14 @@ def build_app(
     upstream: Upstream | None = None,
     clock: Clock = time.time,
     access_sink: Sink = to_logger,
+    is_mounted: bool = False,
 ) -> App:
     """Build the application.
 
     ``upstream`` and ``clock`` stand in for the real ones in tests; ``access_sink`` takes the access
-    log in batches.
+    log in batches; ``is_mounted``: another program's server asks it, which has no hot lane.
     """
-    return App(settings, upstream=upstream, clock=clock, access_sink=access_sink)
+    return App(settings, upstream=upstream, clock=clock, access_sink=access_sink, is_mounted=is_mounted)
 
 
 class _Parts:
@@ -270,7 +292,7 @@ async def _upstreams(
     """Open what asks the upstream of each index; those with credentials have connections of their own."""
     if given is not None:
         return lambda _: given
-    connection = _connection(settings)
+    connection = connection_of(settings)
     shared = await resources.enter_async_context(HttpUpstream(connection))
     own: dict[str, Upstream] = {}
     for index in settings.indexes:
@@ -281,7 +303,8 @@ async def _upstreams(
     return lambda name: own.get(name, shared)
 
 
-def _connection(settings: Settings) -> Connection:
+def connection_of(settings: Settings) -> Connection:
+    """Give how upstreams are reached."""
     agent = f"cheesebox/{__version__}"
     if settings.contact:
         agent += f" ({settings.contact})"

@@ -30,6 +30,18 @@ class SettingsError(CheeseboxError):
     title = "Bad setting"
 
 
+class UnreadableLock(CheeseboxError):
+    """A lock file, a requirements file or a requirement that cannot be read; the message tells where."""
+
+    title = "Unreadable lock file"
+
+
+class BadExport(CheeseboxError):
+    """An export that cannot be written or read; the message tells why."""
+
+    title = "Unusable export"
+
+
 class InvalidName(CheeseboxError):
     """A project name that no index can hold (PEP 508)."""
 
@@ -184,6 +196,14 @@ class ShuttingDown(CheeseboxError):
     status = 503
     title = "Shutting down"
     retry_after = 1
+
+
+class NotStarted(CheeseboxError):
+    """The cache could not be started, or is not running any more; the log has the reason."""
+
+    status = 503
+    title = "Cache not running"
+    retry_after = 5
 
 
 class StoreError(CheeseboxError):

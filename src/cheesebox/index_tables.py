@@ -113,7 +113,8 @@ def check(indexes: Sequence[IndexSettings]) -> None:
         if names.count(name) > 1:
             raise SettingsError(f"[[index]]: name = {name!r} is there more than once")
     for one, other in combinations([index for index in indexes if index.mount], 2):
-        if f"{one.mount}/".startswith(f"{other.mount}/") or f"{other.mount}/".startswith(f"{one.mount}/"):
+        first, second = (f"{index.mount.rstrip('/')}/" for index in (one, other))
+        if first.startswith(second) or second.startswith(first):
             taken = f"{one.mount!r} of {one.name!r}"
             raise SettingsError(f"[[index]] {other.name!r}: mount = {other.mount!r} overlaps with {taken}")
     for index in indexes:

@@ -206,7 +206,7 @@ class Indexes:
             return IndexApp(
                 s.name, held.views, held.pages, held.lists, held.guard, held.files, header, hot_file_max
             )
-        source = self._source(s, Shown(s.mount, s.public_url))
+        source = self._source(s, Shown(s.mount.rstrip("/"), s.public_url))
         memory = self._settings.hot_size // _PAGE_MEMORY_SHARE
         pages = SourcePages(source, self._page_work, self._tasks, memory)
         views = Views(View(), Undated(s.undated), self._shelf.clock)
@@ -279,7 +279,7 @@ def index_options(s: IndexSettings) -> IndexOptions:
     )
     return IndexOptions(
         s.name,
-        s.mount,
+        s.mount.rstrip("/"),
         without_userinfo(s.upstream),
         s.upstream_files and without_userinfo(s.upstream_files),
         s.public_url,

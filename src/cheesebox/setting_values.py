@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _HIGHEST_PORT = 65535
+_MOUNT = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~@-]+)+")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -44,6 +45,11 @@ def redacted(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     authority, slash, path = rest.partition("/")
     return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}" if separator else url
+
+
+def is_mount(path: str) -> bool:
+    """Tell whether something may lie on this subpath: ``/-`` is taken, and ``/`` is none."""
+    return _MOUNT.fullmatch(path) is not None and path != "/-" and not path.startswith("/-/")
 
 
 def _to_size(value: Any) -> int:
@@ -145,6 +151,8 @@ CHECKS: Mapping[str, _Check] = {
     "name": _matches(r"[a-z0-9][a-z0-9-]*", "a name of lower-case letters, digits and hyphens"),
     "cache_dir": (lambda value: value != Path("/"), "allowed: name a directory of its own"),
     "ca_bundle": (Path.is_file, "a file: name a PEM file of certificates"),
+    "tls_cert": (Path.is_file, "a file: name a PEM file with a certificate"),
+    "tls_key": (Path.is_file, "a file: name a PEM file with a key"),
     "client_cert": (Path.is_file, "a file: name a PEM file with a certificate"),
     "client_key": (Path.is_file, "a file: name a PEM file with a key"),
     "password_file": (Path.is_file, "a file: name one that holds the password"),

@@ -16,9 +16,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cheesebox import index_tables
+from cheesebox import index_tables, static_tables
 from cheesebox.errors import SettingsError
-from cheesebox.setting_values import CHECKS, CONVERTERS, NO_CHECK, Unit, redacted
+from cheesebox.setting_values import CHECKS, CONVERTERS, NO_CHECK, Unit, is_mount, redacted
 from cheesebox.units import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -26,16 +26,18 @@ if TYPE_CHECKING:
 
     from cheesebox.simple.matches import Matches
     from cheesebox.simple.policies import Only
+    from cheesebox.static_tables import StaticSettings
 
 PUBLIC_UPSTREAM = "https://pypi.org/simple/"
 PUBLIC_FILES = "https://files.pythonhosted.org/packages/"
 DEFAULT_FILE = Path("cheesebox.toml")
 PREFIX = "CHEESEBOX_"
+ROOT = "/"
+"""The mount of an index that has an application to itself."""
 _DAY = 86400.0
 _CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 # Kubernetes makes these variables for every container beside a service that is called cheesebox.
 _SERVICE_LINK = re.compile(rf"{PREFIX}(?:SERVICE_(?:HOST|PORT).*|PORT_\d+_.*|PORT=tcp://.*)", re.DOTALL)
-_MOUNT = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~@-]+)+")
 
 
 class Group(StrEnum):
@@ -243,6 +245,13 @@ class Settings:
     admin_token: str | None = _secret(
         Group.SERVER, "bearer token of those who may change something by the API"
     )
+    tls_cert: Path | None = _field(  # noqa: RUF009 - it makes a field, not a value
+        Unit.PATH, Group.SERVER, "serve with TLS: certificate chain (PEM), read again when it changes", None
+    )
+    tls_key: Path | None = _field(  # noqa: RUF009 - it makes a field, not a value
+        Unit.PATH, Group.SERVER, "key of the certificate (PEM)", None
+    )
+    tls_key_password: str | None = _secret(Group.SERVER, "password of the key")
     keep_alive: float = _field(
         Unit.DURATION, Group.SERVER, "how long an idle client connection is kept", 75.0
     )
@@ -284,6 +293,7 @@ class Settings:
     contact: str | None = _field(Unit.TEXT, Group.UPSTREAM, "contact that is added to the User-Agent", None)
     index: IndexSettings = IndexSettings()
     further: tuple[IndexSettings, ...] = ()
+    statics: tuple[StaticSettings, ...] = ()
 
     @property
     def indexes(self) -> tuple[IndexSettings, ...]:
@@ -326,6 +336,7 @@ def load_settings(config: Path | None, environ: Mapping[str, str], overrides: Ma
     given: dict[str, Any] = {}
     in_file = _read_file(config, known)
     tables = in_file.pop(index_tables.KEY, None)
+    statics = static_tables.read(in_file.pop(static_tables.KEY, None), _file_name(config))
     for source, values in (
         (_file_name(config), in_file),
         ("environment", _read_environment(environ, known)),
@@ -335,25 +346,53 @@ def load_settings(config: Path | None, environ: Mapping[str, str], overrides: Ma
             if tables is not None and name in _OF_INDEX:
                 raise SettingsError(f"{name} ({source}): set it in the [[index]] tables of the file")
             given[name] = _convert(known[name], value, source)
-    return _build(given, _read_tables(tables, _file_name(config)), environ)
+    return _build(given, _read_tables(tables, _file_name(config)), statics, environ)
 
 
+def settings_of(values: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    """Fill the model from values alone, as a program gives them; raises `SettingsError`.
+
+    They are named and written as in the settings file. The environment tells nothing but where the
+    user's cache directory is. A mount may be ``/``, and that of the only index is.
+    """
+    known = {setting.name: setting for setting in describe()}
+    flat = dict(values)
+    tables, statics = flat.pop(index_tables.KEY, None), flat.pop(static_tables.KEY, None)
+    given: dict[str, Any] = {} if tables is not None else {"mount": ROOT}
+    for name, value in _read_overrides(flat, known).items():
+        if tables is not None and name in _OF_INDEX:
+            raise SettingsError(f"{name}: set it in the tables of index")
+        given[name] = _convert(known[name], value, _FROM_PROGRAM)
+    indexes = _read_tables(tables, _FROM_PROGRAM, may_be_root=True)
+    return _build(given, indexes, static_tables.read(statics, _FROM_PROGRAM), environ, may_be_root=True)
+
+
+_FROM_PROGRAM = "create_app"
 _OF_INDEX = frozenset(f.name for f in fields(IndexSettings))
 
 
 def _build(
-    given: Mapping[str, Any], indexes: tuple[IndexSettings, ...], environ: Mapping[str, str]
+    given: Mapping[str, Any],
+    indexes: tuple[IndexSettings, ...],
+    statics: tuple[StaticSettings, ...],
+    environ: Mapping[str, str],
+    *,
+    may_be_root: bool = False,
 ) -> Settings:
     flat = {name: value for name, value in given.items() if name in _OF_INDEX}
     server = {name: value for name, value in given.items() if name not in _OF_INDEX}
     server.setdefault("cache_dir", default_cache_dir(environ))
     if not indexes:
         index_tables.check_flat(flat)
-        indexes = (_completed(IndexSettings(**flat)),)
-    return Settings(**server, index=indexes[0], further=indexes[1:])
+        indexes = (_completed(IndexSettings(**flat), may_be_root=may_be_root),)
+    for one, other in (("tls_cert", "tls_key"), ("tls_key", "tls_cert"), ("tls_key_password", "tls_key")):
+        if server.get(one) is not None and server.get(other) is None:
+            raise SettingsError(f"{one}: there is no {other}")
+    static_tables.check(statics, indexes, server["cache_dir"])
+    return Settings(**server, index=indexes[0], further=indexes[1:], statics=statics)
 
 
-def _read_tables(tables: Any, source: str) -> tuple[IndexSettings, ...]:
+def _read_tables(tables: Any, source: str, *, may_be_root: bool = False) -> tuple[IndexSettings, ...]:
     """Read the ``[[index]]`` tables; raises `SettingsError` that names the table and the key."""
     if tables is None:
         return ()
@@ -367,14 +406,16 @@ def _read_tables(tables: Any, source: str) -> tuple[IndexSettings, ...]:
         try:
             index_tables.check_kind(given)
             index = IndexSettings(**{"mount": f"/{given['name']}"} | given)
-            indexes.append(_completed(index, may_be_private=True))
+            indexes.append(_completed(index, may_be_private=True, may_be_root=may_be_root))
         except SettingsError as error:
             raise SettingsError(f"{label}: {error}") from error
     index_tables.check(indexes)
     return tuple(indexes)
 
 
-def _completed(index: IndexSettings, *, may_be_private: bool = False) -> IndexSettings:
+def _completed(
+    index: IndexSettings, *, may_be_private: bool = False, may_be_root: bool = False
+) -> IndexSettings:
     upstreams = tuple(url if url.endswith("/") else f"{url}/" for url in index.upstreams or (index.upstream,))
     upstream = upstreams[0]
     files = index.upstream_files
@@ -382,7 +423,8 @@ def _completed(index: IndexSettings, *, may_be_private: bool = False) -> IndexSe
         files = PUBLIC_FILES
     if files is not None and not files.endswith("/"):
         files += "/"
-    mount = "" if may_be_private and not index.mount else _tidy_mount(index.mount)
+    is_free = (may_be_private and not index.mount) or (may_be_root and index.mount == ROOT)
+    mount = index.mount if is_free else _tidy_mount(index.mount)
     if index.retry_after > index.retry_max:
         first, last = format_duration(index.retry_after), format_duration(index.retry_max)
         raise SettingsError(f"retry_after = {first}: at most retry_max, which is {last}, is allowed")
@@ -392,7 +434,7 @@ def _completed(index: IndexSettings, *, may_be_private: bool = False) -> IndexSe
 
 def _tidy_mount(mount: str) -> str:
     tidy = mount.rstrip("/")
-    if not _MOUNT.fullmatch(tidy) or tidy == "/-" or tidy.startswith("/-/"):
+    if not is_mount(tidy):
         raise SettingsError(f"mount = {mount!r}: a path such as /pypi is allowed, but not / and not /-")
     return tidy
 
@@ -420,7 +462,7 @@ def _read_file(config: Path | None, known: Mapping[str, Setting]) -> dict[str, A
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not TOML: {error}") from error
     for name in values:
-        if name not in known and name != index_tables.KEY:
+        if name not in known and name not in (index_tables.KEY, static_tables.KEY):
             raise SettingsError(f"{path}: unknown key {name!r}{_nearest(name, known)}")
     return values
 

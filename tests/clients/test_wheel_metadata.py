@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,14 +47,15 @@ def resolved(tool: Tool, folder: Path, url: str) -> str:
 
 
 @pytest.mark.parametrize("tool", [*READ_METADATA, UV], ids=str)
-def test_a_resolve_that_backtracks_downloads_no_wheel_to_find_out(
+def test_a_resolve_that_backtracks_downloads_none_of_the_wheels_that_it_rejects(
     tool: Tool, box: CheeseboxProcess, pypi: FakePyPI, tmp_path: Path
 ) -> None:
     output = resolved(tool, tmp_path / "one", box.url)
     assert "demo==1.0\nhelper==1.5\n" in output or "Would install demo-1.0 helper-1.5" in output
-    sent = sum(answer.body_size for answer in pypi.answers if answer.request.path.endswith(".whl"))
-    assert sent < MEGABYTE
-    assert pypi.count("*.whl") == 6  # a slice of each
+    # Older pips download what they have chosen even in a dry run.
+    looked_at = [answer for answer in pypi.answers if fnmatch(answer.request.path, "*/demo-[2-5]*.whl")]
+    assert len(looked_at) == 4
+    assert sum(answer.body_size for answer in looked_at) < MEGABYTE
     pypi.go_down()
     assert resolved(tool, tmp_path / "two", box.url)
 

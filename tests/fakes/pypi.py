@@ -11,6 +11,7 @@ import threading
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import unquote
 
 from tests.fakes.delivery import deliver
 from tests.fakes.distributions import Release, sdist_bytes, wheel_bytes
@@ -216,7 +217,7 @@ class FakePyPI:
         with self._lock:
             listed = self._contents.touch(project)
             listed.files = [known for known in listed.files if known.filename != filename] + [file]
-            self._contents.by_path[path] = file
+            self._contents.by_path[unquote(path)] = file
         return file
 
     def replace_file(self, file: FakeFile, **changes: Any) -> FakeFile:
@@ -225,7 +226,7 @@ class FakePyPI:
         with self._lock:
             project = self._contents.touch(file.project)
             project.files = [changed if known.path == file.path else known for known in project.files]
-            self._contents.by_path[file.path] = changed
+            self._contents.by_path[unquote(file.path)] = changed
         return changed
 
     def remove_file(self, file: FakeFile) -> None:
@@ -233,7 +234,7 @@ class FakePyPI:
         with self._lock:
             project = self._contents.touch(file.project)
             project.files = [known for known in project.files if known.path != file.path]
-            self._contents.by_path.pop(file.path, None)
+            self._contents.by_path.pop(unquote(file.path), None)
 
     def remove_project(self, name: str) -> None:
         """Forget a project: its page is a 404 from now on. Its files stay, as they do on PyPI for a while."""

@@ -6,6 +6,7 @@ import http.client
 import json
 import threading
 import time
+import urllib.request
 import zipfile
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -291,3 +292,12 @@ def test_the_answers_tell_whether_they_went_out_whole(pypi: FakePyPI) -> None:
         get(pypi, file.path)
     ended = [(a.status, a.body_size, a.complete) for a in pypi.wait_for_answers(2)]
     assert ended == [(206, 10, True), (200, 100, False)]
+
+
+@pytest.mark.parametrize("plus", ["+", "%2B"])
+def test_a_file_of_a_local_version_is_there_in_both_spellings(pypi: FakePyPI, plus: str) -> None:
+    file = pypi.add_wheel("demo", "1.0+cpu")
+    url = pypi.url + file.path.replace("%2B", plus)
+    for suffix, content in (("", file.content), (".metadata", file.metadata)):
+        with urllib.request.urlopen(f"{url}{suffix}", timeout=30) as answer:
+            assert answer.read() == content

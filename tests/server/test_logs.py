@@ -5,9 +5,9 @@ import logging
 import pytest
 
 from cheesebox.server import logs
-from cheesebox.web.access_log import Access, Facts, to_logger
+from cheesebox.web.access_log import Facts, to_logger
 
-ACCESS = Access(0.0, Facts(200, "HIT", 3.14159, 18_500, "GET", "/pypi/simple/six/", "127.0.0.1"))
+ACCESS = (0.0, Facts(200, "HIT", 3.14159, 18_500, "GET", "/pypi/simple/six/", "127.0.0.1"))
 
 
 class Terminal(io.StringIO):
@@ -68,7 +68,7 @@ def test_an_answer_looks_the_same_through_the_logger_as_through_the_sink(form):
 
 def test_a_path_cannot_forge_a_line_or_steer_the_terminal():
     stream, sink = configured()
-    sink([ACCESS._replace(facts=ACCESS.facts._replace(path="/a\n12:00:00 HIT\x1b[2J"))])
+    sink([(0.0, ACCESS[1]._replace(path="/a\n12:00:00 HIT\x1b[2J"))])
     assert stream.getvalue().count("\n") == 1
     assert "\x1b" not in stream.getvalue()
 
@@ -108,6 +108,6 @@ def test_an_exception_brings_its_traceback(form):
 )
 def test_only_a_terminal_gets_colours_and_no_color_is_honoured(stream, environ, coloured):
     _, sink = configured("text", stream, environ)
-    sink([ACCESS, ACCESS._replace(facts=ACCESS.facts._replace(status=502, cache="STALE"))])
+    sink([ACCESS, (0.0, ACCESS[1]._replace(status=502, cache="STALE"))])
     logging.getLogger("cheesebox.some").error("trouble")
     assert ("\x1b[" in stream.getvalue()) is coloured

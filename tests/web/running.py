@@ -181,6 +181,7 @@ def run_app(
     wrap: Callable[[App], Any] = lambda app: app,
     root_path: str = "",
     accesses: list[Access] | None = None,
+    config: Path | None = None,
     **overrides: object,
 ) -> Running:
     """Build the application with these settings; quick failures unless told otherwise."""
@@ -194,5 +195,5 @@ def run_app(
         **overrides,
     }
     sink = ([] if accesses is None else accesses).extend
-    app = build_app(load_settings(None, {}, given), clock=clock, access_sink=sink)
+    app = build_app(load_settings(config, {}, given), clock=clock, access_sink=sink)
     return Running(wrap, root_path, app, clock)

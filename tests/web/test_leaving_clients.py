@@ -92,7 +92,7 @@ def test_every_answer_is_logged_and_counted(launch, pypi):
         box.app._access_log.flush()
 
     box.call(flush())
-    facts = [access.facts for access in accesses]
+    facts = [facts for _, facts in accesses]
     assert [(a.method, a.path, a.status, a.cache, a.client) for a in facts] == [
         ("GET", "/pypi/simple/six/", 200, "MISS", "127.0.0.1"),
         ("GET", "/pypi/simple/six/", 200, "HIT", "127.0.0.1"),

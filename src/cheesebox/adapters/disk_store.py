@@ -62,6 +62,21 @@ def _is_cached(fd: int, offset: int, length: int) -> bool:
         raise StoreError(f"cannot read from the cache directory: {error.strerror}") from error
 
 
+def is_in_use(root: Path) -> bool:
+    """Tell whether a program has the cache directory now."""
+    try:
+        fd = os.open(root / ".lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
 class PartFile:
     """A body that is growing under ``.parts``."""
 

@@ -18,7 +18,7 @@ import asyncio
 import logging
 import math
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -124,9 +124,13 @@ class StoredCopy:
         return freshness.Copy(e.validated_at, e.fetched_at, e.serial, bool(e.etag), self.is_foreign)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lease:
-    """How long a copy may go on to be served without asking `Documents`."""
+    """How long a copy may go on to be served without asking `Documents`.
+
+    It is asked with each request that the hot lane answers, so the end of the freshness lifetime is
+    kept for as long as the entry stays the same.
+    """
 
     standing: Standing
     policy: Policy
@@ -134,13 +138,20 @@ class Lease:
     until: float = math.inf
     """When what was made of the copy changes, though the copy does not; seconds since the epoch."""
 
+    _entry: Entry | None = field(default=None, init=False, compare=False)
+    _ends: float = field(default=0.0, init=False, compare=False)
+
     def remaining(self) -> int | None:
         """Whole seconds left, or None when `Documents` must be asked."""
         standing, now = self.standing, self.clock()
-        left = freshness.lifetime_left(standing.entry.validated_at, now, self.policy)
-        if standing.superseded or standing.is_foreign or left is None or now >= self.until:
+        entry = standing.entry
+        if entry is not self._entry:
+            self._entry = entry
+            self._ends = min(freshness.fresh_until(entry.validated_at, self.policy), self.until)
+        left = self._ends - now
+        if left <= 0 or now < entry.validated_at or standing.superseded or standing.is_foreign:
             return None
-        return int(min(self.policy.advertised_max, left, self.until - now))
+        return int(min(left, self.policy.advertised_max))
 
 
 @dataclass(frozen=True, slots=True)

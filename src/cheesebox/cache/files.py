@@ -16,7 +16,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from cheesebox.cache import digests
+from cheesebox.cache import blobs, digests
 from cheesebox.cache.connectivity import Connectivity
 from cheesebox.cache.downloads import FileHead
 from cheesebox.cache.freshness import Verdict
@@ -43,8 +43,6 @@ NEAR = 1024 * 1024
 """Bytes ahead of a download that are waited for rather than asked for; also: a file as small as this
 is downloaded whole even if only a slice is wanted."""
 
-_READ = 256 * 1024
-_VIEW = 1024 * 1024
 _HASH = 1024 * 1024
 _ABSENT_KEPT = 65536
 
@@ -127,31 +125,13 @@ class StoredFile:
         """Tell how long these bytes may be served from memory."""
         return FileLease(self.entry, self._shelf.catalogue)
 
-    async def stream(self, start: int, stop: int | None) -> AsyncGenerator[bytes]:
+    def stream(self, start: int, stop: int | None) -> AsyncGenerator[bytes]:
         """Give the bytes of a slice."""
-        end = self._blob.size if stop is None else stop
-        while start < end:
-            length = min(_READ, end - start)
-            chunk = self._blob.read_cached(start, length)
-            if chunk is None:
-                chunk = await self._shelf.blocking(self._blob.read, start, length)
-            if not chunk:
-                raise StoreError("a cached file became shorter while it was read")
-            start += len(chunk)
-            yield chunk
+        return blobs.pieces(self._blob, self._shelf.blocking, start, stop)
 
-    async def views(self, start: int, stop: int | None) -> AsyncGenerator[bytes | memoryview]:
+    def views(self, start: int, stop: int | None) -> AsyncGenerator[bytes | memoryview]:
         """Give the bytes of a slice as views of the page cache, where they are in it."""
-        end = self._blob.size if stop is None else stop
-        while start < end:
-            length = min(_VIEW, end - start)
-            chunk: bytes | memoryview | None = self._blob.view_cached(start, length)
-            if chunk is None:
-                chunk = await self._shelf.blocking(self._blob.read, start, length)
-            if not chunk:
-                raise StoreError("a cached file became shorter while it was read")
-            start += len(chunk)
-            yield chunk
+        return blobs.views(self._blob, self._shelf.blocking, start, stop)
 
     def close(self) -> None:
         """Give the handle back; idempotent."""

@@ -110,12 +110,13 @@ def is_fresh(copy: Copy, now: float, policy: Policy) -> bool:
 
 def lifetime_left(validated_at: float, now: float, policy: Policy) -> float | None:
     """Seconds for which the copy goes on to be fresh; None when it is not."""
-    age = now - validated_at
-    if age < 0:
-        return None
-    if validated_at > policy.settled_after:
-        return math.inf
-    return policy.fresh_for - age if age < policy.fresh_for else None
+    left = fresh_until(validated_at, policy) - now
+    return left if left > 0 and now >= validated_at else None
+
+
+def fresh_until(validated_at: float, policy: Policy) -> float:
+    """Give the end of the freshness lifetime, in seconds since the epoch."""
+    return math.inf if validated_at > policy.settled_after else validated_at + policy.fresh_for
 
 
 def is_usable(copy: Copy, now: float, policy: Policy) -> bool:

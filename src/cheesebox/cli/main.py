@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import importlib
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from cheesebox import __version__
 from cheesebox.errors import CheeseboxError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _USAGE = 2
 _INTERRUPTED = 130
@@ -21,16 +22,62 @@ _INTERRUPTED = 130
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A command that is imported when it is called: ``module`` has it as ``command``."""
+    """A command that is imported when it is called: ``module`` has it as ``command``.
+
+    ``exits`` has what its exit codes mean beside those that all commands share.
+    """
 
     module: str
     help: str
+    exits: Mapping[str, str] = field(default_factory=dict)
 
+
+EXITS = {
+    "0": "done",
+    "2": "something to put right: a setting, an argument, a port in use; told in one line",
+    "130": "interrupted (Ctrl-C)",
+}
+"""What exit codes mean, for all commands."""
 
 COMMANDS = {
     "serve": Entry("cheesebox.cli.serve", "Serve the cache."),
-    "run": Entry("cheesebox.cli.run", "Run a command with its package downloads going through the cache."),
-    "verify": Entry("cheesebox.cli.verify", "Hash all that is stored and find what is damaged."),
+    "run": Entry(
+        "cheesebox.cli.run",
+        "Run a command with its package downloads going through the cache.",
+        {
+            "any": "that of the command",
+            "126": "the command cannot be executed",
+            "127": "there is no such command",
+            "128 + n": "the command was ended by signal n",
+        },
+    ),
+    "warm": Entry(
+        "cheesebox.cli.warm",
+        "Fill the cache ahead with what lock files and requirements name.",
+        {"1": "something could not be had"},
+    ),
+    "export": Entry(
+        "cheesebox.cli.export",
+        "Carry the cache, or a part of it, to a place without network.",
+        {"1": "something that is wanted is not cached, or is damaged"},
+    ),
+    "import": Entry(
+        "cheesebox.cli.import_", "Take an export into the cache.", {"1": "something was refused"}
+    ),
+    "config": Entry(
+        "cheesebox.cli.config.command", "Print what makes a tool use the cache, or write it for pip and uv."
+    ),
+    "doctor": Entry(
+        "cheesebox.cli.doctor.command",
+        "Look at all that the cache needs, and tell what to put right.",
+        {"1": "something does not work"},
+    ),
+    "verify": Entry(
+        "cheesebox.cli.verify",
+        "Hash all that is stored and find what is damaged.",
+        {"1": "something is damaged and was not removed"},
+    ),
+    "completion": Entry("cheesebox.cli.completion", "Print the completion script of a shell."),
 }
 
 
@@ -48,6 +95,15 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(entry.module).command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete commands without importing them: nobody waits for that at a tab key."""
+        commands = [
+            CompletionItem(name, help=entry.help)
+            for name, entry in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
         """List the commands without importing them."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from cheesebox.setting_values import Unit
 from cheesebox.settings import Group, Setting, Settings, describe, load_settings
@@ -44,6 +45,12 @@ class SettingOption(click.Option):
         names = f"{setting.option}/--no-{setting.option[2:]}" if flag else setting.option
         kind: dict[str, Any] = {} if flag else {"type": str, "metavar": _metavar(setting)}
         super().__init__([names, setting.name], default=None, help=_help(setting), **kind)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a value: one of the choices, or a path."""
+        if self.setting.unit is Unit.PATH:
+            return click.Path().shell_complete(ctx, self, incomplete)
+        return [CompletionItem(choice) for choice in self.setting.choices if choice.startswith(incomplete)]
 
 
 def _metavar(setting: Setting) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import os
 import signal
 import sys
@@ -16,6 +15,7 @@ from rich.console import Console
 from cheesebox.app import build_app
 from cheesebox.cli.client_environment import client_environment
 from cheesebox.cli.options import SettingsCommand, settings_from
+from cheesebox.cli.running_server import find_server
 from cheesebox.cli.serve import server_options
 from cheesebox.cli.summary import summary
 from cheesebox.server import logs
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 _FROM_KEYBOARD = frozenset({signal.SIGINT, signal.SIGQUIT})
 _NOT_FOUND, _NOT_EXECUTABLE, _SIGNALLED = 127, 126, 128  # the codes that shells give
-_PROBE_TIMEOUT = 2.0
 # The command's own output is what people want to see.
 _QUIET = {"log_level": "warning", "access_log": False}
 
@@ -45,7 +44,7 @@ def _run(config: Path | None, command: tuple[str, ...], **options: Any) -> int:
     try:
         code = run(_beside_server(app, settings, command))
     except StartupFailed:
-        root = _other_server(settings)
+        root = find_server(settings)
         if root is None:
             raise
         return run(_command(command, client_environment(os.environ, _simple_url(root, settings))))
@@ -114,20 +113,6 @@ def _in_foreground() -> bool:
         os.close(terminal)
 
 
-def _other_server(settings: Settings) -> str | None:
-    """Give the root URL of a cheesebox that answers on the configured port."""
-    connection = http.client.HTTPConnection(settings.host, settings.port, timeout=_PROBE_TIMEOUT)
-    try:
-        connection.request("GET", "/-/ready")
-        healthy = connection.getresponse().read(64) == b"ready\n"
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}" if healthy else None
-
-
 command = SettingsCommand(
     "run",
     _run,
@@ -136,7 +121,9 @@ command = SettingsCommand(
     help="""Run COMMAND with its package downloads going through the cache.
 
     The cache serves on a free port of loopback for as long as the command runs; a table of what came
-    from where ends it. If a server has the cache directory already, that server is used.
+    from where ends it. If a server has the cache directory already, that server is used. The exit code
+    is that of COMMAND; as in a shell 127 means that there is none of this name, 126 that it cannot be
+    executed, and 128 + n that signal n ended it.
 
     \b
     Example:

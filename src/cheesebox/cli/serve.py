@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cheesebox import __version__
@@ -14,6 +15,7 @@ from cheesebox.server.hot_protocol import with_lane
 from cheesebox.server.run import ServerOptions, serve
 from cheesebox.server.sockets import listen, root_url
 from cheesebox.server.switching import switch_by_signals
+from cheesebox.server.tls import Certificates
 from cheesebox.setting_values import redacted
 from cheesebox.units import human_size
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def server_options(settings: Settings, app: App) -> ServerOptions:
-    """Tell the server what is set."""
+    """Tell the server what is set, but for TLS."""
     return ServerOptions(
         keep_alive=settings.keep_alive,
         grace=settings.shutdown_grace,
@@ -51,12 +53,19 @@ def _served(index: IndexSettings, root: str) -> str:
     return f"{root}{index.mount}/simple/ serves {' '.join(what)}"
 
 
+def _certificates(settings: Settings) -> Certificates | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return Certificates(settings.tls_cert, settings.tls_key, settings.tls_key_password)
+
+
 def _serve(config: Path | None, **options: Any) -> int:
     settings = settings_from(config, options)
     sink = logs.configure(settings.log_format, settings.log_level, sys.stderr, os.environ)
+    certificates = _certificates(settings)
     app = build_app(settings, access_sink=sink)
     sock = listen(settings.host, settings.port)
-    root = root_url(sock)
+    root = root_url(sock, "https" if certificates else "http")
 
     def announce() -> None:
         switch_by_signals(app.connectivity)
@@ -64,7 +73,7 @@ def _serve(config: Path | None, **options: Any) -> int:
         if sys.stdout.isatty():
             print(f"pip install --index-url {root}{settings.front.mount}/simple/ PACKAGE", flush=True)
 
-    serve(app, sock, server_options(settings, app), announce)
+    serve(app, sock, replace(server_options(settings, app), certificates=certificates), announce)
     return 0
 
 

@@ -19,7 +19,7 @@ from cheesebox.units import human_size
 from cheesebox.web.site import ConnectionCut
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cheesebox.web.access_log import Access, Facts, Sink
 
@@ -40,7 +40,20 @@ class TextLines:
 
     def answer(self, access: Access) -> str:
         """Write ``12:00:01 HIT         200     3.1 ms   18.5 KB GET /pypi/simple/six/ 127.0.0.1``."""
-        return _local_second(int(access.at)) + self._after_time(access.facts)
+        at, facts = access
+        return _local_second(int(at)) + self._after_time(facts)
+
+    def answers(self, batch: Iterable[Access]) -> list[str]:
+        """Write many."""
+        after_time = self._after_time
+        second, at_second = -1, ""
+        lines = []
+        for at, facts in batch:
+            if not 0 <= at - second < 1:
+                second = int(at)
+                at_second = _local_second(second)
+            lines.append(at_second + after_time(facts))
+        return lines
 
     def _write(self, facts: Facts) -> str:
         cache = self._paint(f"{facts.cache:<11}", _CACHE_COLOURS.get(facts.cache, _YELLOW))
@@ -66,8 +79,13 @@ class JsonLines:
 
     def answer(self, access: Access) -> str:
         """Write the parts of an access."""
-        facts = access.facts._asdict() | {"ms": round(access.facts.ms, 3)}
-        return _json({"time": _utc_time(access.at), "level": "info", "logger": "cheesebox.access"} | facts)
+        at, said = access
+        facts = said._asdict() | {"ms": round(said.ms, 3)}
+        return _json({"time": _utc_time(at), "level": "info", "logger": "cheesebox.access"} | facts)
+
+    def answers(self, batch: Iterable[Access]) -> list[str]:
+        """Write many."""
+        return [self.answer(access) for access in batch]
 
     def message(self, record: logging.LogRecord) -> str:
         """Write time, level, logger, message."""
@@ -155,7 +173,7 @@ def configure(form: str, level: str, stream: TextIO, environ: Mapping[str, str])
     server_log.filters[:] = [_is_no_cut]
 
     def write(batch: Sequence[Access]) -> None:
-        stream.write("\n".join([*map(lines.answer, batch), ""]))
+        stream.write("\n".join([*lines.answers(batch), ""]))
         stream.flush()
 
     return write

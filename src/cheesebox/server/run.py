@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
+    from cheesebox.server.tls import Certificates
+
 _SWITCH_INTERVAL = 0.0005
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -44,6 +46,8 @@ class ServerOptions:
     grace: float = 10.0
     limit_concurrency: int = 0
     protocol_class: type[asyncio.Protocol] = HttpToolsProtocol
+    certificates: Certificates | None = None
+    """Serve with TLS, by this pair."""
     control_dir: Path | None = None
     """Where to put a control socket, if anywhere."""
 
@@ -57,6 +61,8 @@ class Server(uvicorn.Server):
         super().__init__(_config(app, options))
         self._control = None if options.control_dir is None else ControlSocket(app, options.control_dir)
         self._on_ready = on_ready
+        self._certificates = options.certificates
+        self._watch: asyncio.Task[None] | None = None
         self._handle_signals = handle_signals and threading.current_thread() is threading.main_thread()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -64,6 +70,8 @@ class Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         if self._control is not None:
             await self._control.start()
+        if self._certificates is not None:
+            self._watch = asyncio.create_task(self._certificates.watch(), name="watch certificates")
         self._on_ready()
 
     async def on_tick(self, counter: int) -> bool:
@@ -72,6 +80,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let running answers finish, then stop the application."""
+        if self._watch is not None:
+            self._watch.cancel()
         if self._control is not None:
             await self._control.stop()
         try:
@@ -111,6 +121,7 @@ class Server(uvicorn.Server):
 
 
 def _config(app: Any, options: ServerOptions) -> uvicorn.Config:
+    certificates = options.certificates
     config = uvicorn.Config(
         app,
         http=options.protocol_class,
@@ -122,6 +133,7 @@ def _config(app: Any, options: ServerOptions) -> uvicorn.Config:
         server_header=False,
         workers=1,
         limit_concurrency=options.limit_concurrency or None,
+        ssl_context_factory=(lambda *_: certificates.context) if certificates else None,
         timeout_keep_alive=math.ceil(options.keep_alive),
         timeout_graceful_shutdown=math.ceil(options.grace),
     )

@@ -51,8 +51,8 @@ def _explain(error: OSError, host: str, port: int) -> str:
             return f"cannot listen on {host} port {port}: {error.strerror}"
 
 
-def root_url(sock: socket.socket) -> str:
+def root_url(sock: socket.socket, scheme: str = "http") -> str:
     """Give the URL by which this machine reaches the socket, without a slash at the end."""
     host, port = sock.getsockname()[:2]
     host = _WILDCARDS.get(host, host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -38,11 +38,8 @@ class Facts(NamedTuple):
     client: str
 
 
-class Access(NamedTuple):
-    """One answered request; ``at`` in seconds since the epoch."""
-
-    at: float
-    facts: Facts
+Access = tuple[float, Facts]
+"""When a request was answered (seconds since the epoch), and what there is to say of it."""
 
 
 class AccessLog:
@@ -74,5 +71,5 @@ class AccessLog:
 def to_logger(batch: Sequence[Access]) -> None:
     """Log each access through the logger ``cheesebox.access``, with its parts as attributes."""
     for access in batch:
-        facts = access.facts
+        _, facts = access
         log.info("%s %s %s", facts.method, facts.path, facts.status, extra={"access": access})

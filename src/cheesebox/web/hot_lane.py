@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cheesebox.cache.freshness import Verdict
-from cheesebox.web.access_log import Access, Facts
+from cheesebox.web.access_log import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,7 @@ class HotLane:
         ready.hits += 1
         ready.sent += facts.bytes
         if self._access_log is not None:
-            self._access_log.write(Access(self._clock(), facts))
+            self._access_log.write((self._clock(), facts))
 
     def settle(self) -> None:
         """Hand the counted uses to the statistics, and to the catalogue for its order of eviction."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from cheesebox.cache.files import StoredFile
+from cheesebox.cache.static_files import StaticFile
 from cheesebox.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ async def _stream(head: Message, part: FileSlice, receive: Receive, send: Send, 
 
 
 def _chunks(part: FileSlice, *, takes_views: bool) -> AsyncGenerator[bytes | memoryview]:
-    if takes_views and isinstance(part.file, StoredFile):
+    if takes_views and isinstance(part.file, StoredFile | StaticFile):
         return part.file.views(part.start, part.stop)
     return part.file.stream(part.start, part.stop)
 

@@ -11,7 +11,7 @@ from cheesebox.cache.freshness import Verdict
 from cheesebox.errors import CheeseboxError
 from cheesebox.ports import Tally
 from cheesebox.web import problems
-from cheesebox.web.access_log import Access, Facts
+from cheesebox.web.access_log import Facts
 from cheesebox.web.http import (
     ClientGone,
     Receive,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from cheesebox.web.hot import HotTable, Negotiated
     from cheesebox.web.index_app import IndexApp
     from cheesebox.web.own import OwnEndpoints
+    from cheesebox.web.static_site import StaticSite
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,10 @@ _WITH_RELATIVE_LINKS = ("simple/", "pypi/", "@")
 
 
 class Site:
-    """ASGI application for ``http`` scopes. ``mounts`` maps prefixes without a slash at their end."""
+    """ASGI application for ``http`` scopes. ``mounts`` maps prefixes without a slash at their end.
+
+    The longest prefix wins; ``statics`` maps those of directories that are served as they are.
+    """
 
     def __init__(
         self,
@@ -52,8 +56,10 @@ class Site:
         access_log: AccessLog | None,
         hot: HotTable,
         recent: Recent,
+        statics: Mapping[str, StaticSite] | None = None,
     ) -> None:
         self._mounts = sorted(mounts.items(), key=lambda item: -len(item[0]))
+        self._statics = sorted((statics or {}).items(), key=lambda item: -len(item[0]))
         self._own = own
         self._ledger = ledger
         self._access_log = access_log
@@ -94,7 +100,7 @@ class Site:
         facts = Facts(
             response.status, response.cache, taken, sent, request.method, request.path, request.client
         )
-        self._access_log.write(Access(time.time(), facts))
+        self._access_log.write((time.time(), facts))
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
         try:
@@ -114,6 +120,9 @@ class Site:
                 response = await index.answer(request, below)
                 response.index = index.name
                 return response
+        for mount, site in self._statics:
+            if path.startswith(f"{mount}/"):
+                return await site.answer(request, path[len(mount) + 1 :])
         return problems.options(request) if request.method == "OPTIONS" else problems.not_found()
 
 

@@ -1,0 +1,1 @@
+"""``cheesebox config``: what to write into the configuration of the tools around cheesebox."""

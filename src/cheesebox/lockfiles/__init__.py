@@ -1,0 +1,1 @@
+"""What lock files and requirements ask for, pure: readers, targets, and the choice of files."""

@@ -1,0 +1,1 @@
+"""Filling a cache ahead, by asking the cache itself."""
