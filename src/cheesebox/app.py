@@ -30,6 +30,7 @@ from cheesebox.indexes import Indexes, credential_sources
 from cheesebox.management import Management, Observed
 from cheesebox.web.access_log import AccessLog, to_logger
 from cheesebox.web.api import Api
+from cheesebox.web.dashboard.handler import Dashboard
 from cheesebox.web.gate import Gate
 from cheesebox.web.hot import HotTable
 from cheesebox.web.hot_lane import HotLane
@@ -64,9 +65,11 @@ class App:
         upstream: Upstream | None,
         clock: Clock,
         access_sink: Sink,
+        housekeeping: bool = True,
         is_mounted: bool = False,
     ) -> None:
         self.settings = settings
+        self._housekeeping = housekeeping
         self._given_upstream = upstream
         self._clock = clock
         self.connectivity = Connectivity(is_offline=settings.offline)
@@ -133,7 +136,8 @@ class App:
             self._site = self._build_site(self._parts)
             self.connectivity.subscribe(self._parts.indexes.forgive)
             self._parts.shelf.room.after_eviction.append(self.hot_lane.table.unmap)
-            self._parts.start_housekeeping(self.hot_lane)
+            if self._housekeeping:
+                self._parts.start_housekeeping(self.hot_lane)
             if self.connectivity.is_offline:
                 self.connectivity.tell()
         except BaseException:
@@ -160,7 +164,8 @@ class App:
         mounted = [index for index in self.settings.indexes if index.mount]
         mounts = {index.mount.rstrip("/"): parts.indexes.app(index) for index in mounted}
         api = Api(parts.management.operations, Gate(self.settings.admin_token))
-        own = OwnEndpoints(lambda: self._site is not None, api)
+        dashboard = Dashboard(parts.management.operations)
+        own = OwnEndpoints(lambda: self._site is not None, api, dashboard)
         statics = {static.mount: self._static_site(static, parts) for static in self.settings.statics}
         recent = self.observed.recent
         return Site(mounts, own, self._ledger, self._access_log, self.hot_lane.table, recent, statics)
@@ -191,14 +196,23 @@ def build_app(
     upstream: Upstream | None = None,
     clock: Clock = time.time,
     access_sink: Sink = to_logger,
+    housekeeping: bool = True,
     is_mounted: bool = False,
 ) -> App:
     """Build the application.
 
     ``upstream`` and ``clock`` stand in for the real ones in tests; ``access_sink`` takes the access
-    log in batches; ``is_mounted``: another program's server asks it, which has no hot lane.
+    log in batches; ``is_mounted``: another program's server asks it, which has no hot lane. Without
+    ``housekeeping`` nothing is removed or rebuilt but on request.
     """
-    return App(settings, upstream=upstream, clock=clock, access_sink=access_sink, is_mounted=is_mounted)
+    return App(
+        settings,
+        upstream=upstream,
+        clock=clock,
+        access_sink=access_sink,
+        housekeeping=housekeeping,
+        is_mounted=is_mounted,
+    )
 
 
 class _Parts:

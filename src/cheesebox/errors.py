@@ -30,6 +30,10 @@ class SettingsError(CheeseboxError):
     title = "Bad setting"
 
 
+class CacheInUse(SettingsError):
+    """Another program has the cache directory."""
+
+
 class UnreadableLock(CheeseboxError):
     """A lock file, a requirements file or a requirement that cannot be read; the message tells where."""
 

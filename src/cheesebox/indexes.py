@@ -22,6 +22,7 @@ from cheesebox.cache.folders import Folder, FolderLists, FolderSource
 from cheesebox.cache.freshness import Policy
 from cheesebox.cache.guard import Guard
 from cheesebox.cache.index import Index, IndexOptions, links_prefix
+from cheesebox.cache.listed import Listed, look
 from cheesebox.cache.lists import Lists
 from cheesebox.cache.memory import WeightedLru
 from cheesebox.cache.merged import FOLDER, Merged, MergeRules
@@ -251,6 +252,14 @@ class Indexes:
     def downloads(self) -> list[Download]:
         """Give the downloads that are under way."""
         return [download for held in self._held.values() for download in held.downloads.under_way()]
+
+    async def listed(self, project: ProjectName) -> list[Listed]:
+        """Give what the cached pages of a project say, for each upstream's index that has one."""
+        now = self._shelf.clock()
+        looks = [
+            await look(name, held.pages, project, held.views.plain, now) for name, held in self._held.items()
+        ]
+        return [listed for listed in looks if listed is not None]
 
     def documents(self, name: str) -> Documents:
         """Give the documents of an upstream's index, for those who show or count them."""

@@ -83,6 +83,7 @@ class Management:
             observed.watch,
             observed.recent,
             list(in_force(settings)),
+            indexes.listed,
         )
         purge = Purge(shelf, holdings, forget)
         self.operations = Operations(sight, history, holdings, purge, shelf.clock, blocking)

@@ -155,6 +155,12 @@ class Upstream(Protocol):
     ) -> AbstractAsyncContextManager[UpstreamAnswer]: ...
 
 
+class Readable(Protocol):
+    """What can be read in slices. Blocks."""
+
+    def read(self, offset: int, length: int) -> bytes: ...
+
+
 class Part(Protocol):
     """A file that is growing, unseen by lookups until it is admitted. All calls block."""
 

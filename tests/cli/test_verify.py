@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cheesebox.cache.verification import Finding, Inspector, in_order
+from cheesebox.cli import verify
 from cheesebox.cli.main import main
+from cheesebox.cli.verification import batches
+from cheesebox.cli.verify_log import NAME, Begun, Found, Reached, VerifyLog
+from cheesebox.ports import Entry, Key, Kind
 from tests.fakes.cheesebox_process import CheeseboxProcess
 
 if TYPE_CHECKING:
@@ -86,3 +96,135 @@ def test_a_directory_without_a_catalogue_is_refused_in_one_line(
 ) -> None:
     assert main(["verify", "--cache-dir", str(tmp_path)]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def written(cache: Path, *lines: Begun | Reached | Found) -> None:
+    log = VerifyLog(cache)
+    for line in lines:
+        log.add(line)
+    log.close()
+
+
+def keys_of(cache: Path) -> list[str]:
+    folder = cache / "pypi"
+    return sorted(str(path.relative_to(cache)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_verification_that_was_stopped_says_how_to_go_on_and_does(
+    stored: tuple[Path, FakeFile], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: object, finding: Finding) -> None:
+        raise KeyboardInterrupt(finding.key)
+
+    cache, file = stored
+    alter(cache, file)
+    with monkeypatch.context() as patch:
+        patch.setattr(verify.Damages, "take", interrupted)
+        assert main(["verify", "--repair", "--cache-dir", str(cache)]) == 130
+    assert f"go on with: cheesebox verify --resume --repair --cache-dir {cache}\n" in capsys.readouterr().err
+    assert main(["verify", "--resume", "--cache-dir", str(cache)]) == 1
+    found = capsys.readouterr()
+    assert found.out.endswith("3 objects verified, 1 damaged\n")
+    assert "going on with what was begun" in found.err
+    assert not (cache / NAME).exists()
+
+
+def test_what_was_verified_before_a_kill_is_not_hashed_again(
+    stored: tuple[Path, FakeFile], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache, _ = stored
+    keys = keys_of(cache)
+    for key in (keys[0], keys[2]):
+        (cache / key).write_bytes(b"short")
+    written(cache, Begun(1.0), Reached(keys[1], 2, 20))
+    with (cache / NAME).open("ab") as log:
+        log.write(b'{"type": "reach')
+    assert main(["verify", "--resume", "--json", "--cache-dir", str(cache)]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["objects"], [damage["key"] for damage in found["damaged"]]) == (3, [keys[2]])
+
+
+def test_damage_that_was_found_before_a_kill_is_looked_at_again(
+    stored: tuple[Path, FakeFile], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache, _ = stored
+    keys = keys_of(cache)
+    (cache / keys[0]).write_bytes(b"short")
+    written(cache, Begun(1.0), Found(keys[0]), Found(keys[0]), Found(keys[1]), Reached(keys[1], 2, 20))
+    assert main(["verify", "--resume", "--repair", "--json", "--cache-dir", str(cache)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert ([damage["key"] for damage in found["damaged"]], found["removed"]) == ([keys[0]], 1)
+
+
+def test_without_resume_all_is_verified_anew(
+    stored: tuple[Path, FakeFile], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache, file = stored
+    alter(cache, file)
+    written(cache, Begun(1.0), Reached(keys_of(cache)[-1], 3, 30))
+    assert main(["verify", "--cache-dir", str(cache)]) == 1
+    assert capsys.readouterr().out.endswith("3 objects verified, 1 damaged\n")
+
+
+def test_a_cache_is_verified_by_one_at_a_time(
+    stored: tuple[Path, FakeFile], capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = VerifyLog(stored[0])
+    assert main(["verify", "--cache-dir", str(stored[0])]) == 2
+    log.close()
+    assert "it is being verified already" in capsys.readouterr().err
+
+
+def test_a_repair_goes_through_the_running_server(
+    stored: tuple[Path, FakeFile], pypi: FakePyPI, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache, file = stored
+    with CheeseboxProcess(pypi.simple_url, cache) as box:
+        url = f"{box.mount_url}{file.path}"
+        assert [fetch(url), fetch(url)] == [file.content] * 2  # held ready from now on
+        pypi.clear()
+        alter(cache, file)
+        assert main(["verify", "--repair", "--cache-dir", str(cache)]) == 0
+        assert "1 damaged, removed" in capsys.readouterr().out
+        assert fetch(url) == file.content
+        assert pypi.count(file.path) == 1
+
+
+AN_ENTRY = Entry(Key("pypi/packages/a"), Kind.FILE, 5, "sha256:00", "https://index.example/a")
+
+
+class EmptyStore:
+    def open(self, _: Key) -> None:
+        return None
+
+
+@pytest.mark.parametrize("now", [None, replace(AN_ENTRY, fetched_at=1.0)])
+def test_what_was_evicted_or_replaced_meanwhile_is_not_called_damaged(now: Entry | None) -> None:
+    stands = iter([now, None])
+    inspector = Inspector(EmptyStore(), lambda _: next(stands), lambda _: None)  # type: ignore[arg-type]
+    assert inspector.inspect(AN_ENTRY) is None
+
+
+@given(st.integers(0, 60), st.integers(1, 8), st.integers(1, 4))
+def test_results_come_in_order_with_few_under_way(count: int, ahead: int, threads: int) -> None:
+    entries = [replace(AN_ENTRY, key=Key(str(position))) for position in range(count)]
+    taken = 0
+
+    def counted():
+        nonlocal taken
+        for entry in entries:
+            taken += 1
+            yield entry
+
+    with ThreadPoolExecutor(threads) as executor:
+        for done, checked in enumerate(in_order(executor, lambda e: Finding(e.key, ""), counted(), ahead)):
+            assert checked == type(checked)(entries[done], Finding(entries[done].key, ""))
+            assert taken - done <= ahead + 1
+    assert taken == count
+
+
+@given(st.lists(st.text(min_size=1, max_size=3000), max_size=40))
+def test_keys_are_sent_in_requests_that_are_small_enough(keys: list[str]) -> None:
+    found = list(batches(keys))
+    assert [key for batch in found for key in batch] == keys
+    assert all(len(json.dumps(batch)) < 64 * 1024 for batch in found)

@@ -22,7 +22,6 @@ UNKNOWN = [
     b"/pypi/packages",
     b"/pypi/packages/",
     b"/pypi/files/",
-    b"/-/",
     b"/-/unknown",
 ]
 INVALID_NAMES = b"- _six six- s*x s%20x s%0ax %C3%A9 s'x % %zz s%00 .".split()

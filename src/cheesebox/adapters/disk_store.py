@@ -19,7 +19,7 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, cast
 
-from cheesebox.errors import SettingsError, StoreError, StoreFull
+from cheesebox.errors import CacheInUse, SettingsError, StoreError, StoreFull
 from cheesebox.ports import Key
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ class DiskStore:
         try:
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise SettingsError(
+            raise CacheInUse(
                 f"cache_dir {self.root}: in use by another cheesebox; stop it or name another directory"
             ) from error
         self._parts.mkdir(exist_ok=True)

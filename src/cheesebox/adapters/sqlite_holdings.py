@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from cheesebox.adapters.sqlite_catalogue import COLUMNS, entry_of
 from cheesebox.errors import StoreError
-from cheesebox.ports import Kind, KindSum, Order, ProjectSum
+from cheesebox.ports import Kind, KindSum, Order, ProjectSum, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from cheesebox.ports import Entry
+    from cheesebox.ports import Entry, Key
 
 _ORDERS = {
     Order.NAME: "project",
@@ -69,6 +69,18 @@ class SqliteHoldings:
     def sums(self) -> list[KindSum]:
         """Sum up each index and kind."""
         return [KindSum(index, Kind(kind), n, size) for index, kind, n, size in self._rows(_SUMS, ())]
+
+    def entry(self, key: Key) -> Entry | None:
+        """Look one object up."""
+        return next(iter(self._entries("key = ?", (key,))), None)
+
+    def entries(self, after: Key | None = None, limit: int = 1000) -> list[Entry]:
+        """Give the next objects in the order of their keys."""
+        return self._entries("key > ? ORDER BY key LIMIT ?", (after or "", limit))
+
+    def totals(self) -> Totals:
+        """Give the sums over all that is stored."""
+        return Totals(*self._rows("SELECT size, entries FROM totals", ())[0])
 
     def _entries(self, where: str, values: tuple[object, ...]) -> list[Entry]:
         sql = f"SELECT {COLUMNS} FROM entries WHERE state = 0 AND {where}"  # noqa: S608 - constants

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from cheesebox.cache.flights import Tasks
     from cheesebox.cache.origins import Origin
     from cheesebox.cache.shelf import Shelf
-    from cheesebox.ports import Blob, Key, Part, Upstream, UpstreamAnswer
+    from cheesebox.ports import Key, Part, Readable, Upstream, UpstreamAnswer
 
 log = logging.getLogger(__name__)
 
@@ -307,7 +307,7 @@ class Download:
             return None
 
 
-def matches(body: Part | Blob, size: int, digest: Digest) -> bool:
+def matches(body: Readable, size: int, digest: Digest) -> bool:
     """Tell whether a body on disk has this digest. Blocks."""
     hasher = digests.hasher(digests.algorithm_of(digest))
     for offset in range(0, size, _COMPARE):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -54,6 +54,7 @@ _TEXT_WEIGHT = 100  # bytes that a version or a time takes, about
 _MADE_KEPT = 36
 """Representations kept with one copy: views of the past are as many as there are moments."""
 _PLAIN = View()
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,13 @@ class Pages:
             lambda head: _TEXT_WEIGHT * (10 + len(head.versions)),
         )
         return copy, page
+
+    async def look(self, project: ProjectName, use: Callable[[StoredCopy, ProjectPage], T]) -> T | None:
+        """Give what ``use`` makes, in a thread, of a project's cached page; asks no one, keeps nothing."""
+        copy = await self._documents.peek(self._page_document(project))
+        if copy is None:
+            return None
+        return await self._blocking(lambda: use(copy, self._read(copy, project)))
 
     async def links(self, project: ProjectName, *, refresh: bool = False) -> LinkTable:
         """Give the files that the project's page names, withheld or not."""

@@ -67,12 +67,23 @@ class Purge:
         """Remove; raises `StoreError`. What is stored meanwhile may stay."""
         objects, size = 0, 0
         async for batch in self._batches(selection):
-            keys = [entry.key for entry in batch]
-            await to_the_end(self._shelf.blocking(self._shelf.room.remove, keys))
-            self._forget(keys)
+            await self._remove(batch)
             objects += len(batch)
             size += sum(entry.size for entry in batch)
         return Purged(objects, size)
+
+    async def remove(self, keys: Sequence[Key]) -> Purged:
+        """Remove exactly these objects, those of them that are there; raises `StoreError`."""
+        entries = await self._shelf.blocking(lambda: [*map(self._shelf.entry, dict.fromkeys(keys))])
+        found = [entry for entry in entries if entry is not None]
+        if found:
+            await self._remove(found)
+        return Purged(len(found), sum(entry.size for entry in found))
+
+    async def _remove(self, entries: Sequence[Entry]) -> None:
+        keys = [entry.key for entry in entries]
+        await to_the_end(self._shelf.blocking(self._shelf.room.remove, keys))
+        self._forget(keys)
 
     async def _batches(self, selection: Selection) -> AsyncIterator[list[Entry]]:
         if selection.project is not None:

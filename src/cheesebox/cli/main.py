@@ -72,6 +72,13 @@ COMMANDS = {
         "Look at all that the cache needs, and tell what to put right.",
         {"1": "something does not work"},
     ),
+    "stats": Entry("cheesebox.cli.stats", "Show hits, bytes saved, sizes and upstreams."),
+    "ls": Entry("cheesebox.cli.ls", "List what is cached.", {"1": "nothing of the project is cached"}),
+    "purge": Entry(
+        "cheesebox.cli.purge",
+        "Remove what is cached, so that it is fetched again.",
+        {"1": "nothing of some project was cached"},
+    ),
     "verify": Entry(
         "cheesebox.cli.verify",
         "Hash all that is stored and find what is damaged.",

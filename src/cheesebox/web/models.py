@@ -154,6 +154,31 @@ class Project(Struct, frozen=True):
     objects: list[Stored]
 
 
+class WithheldRow(Struct, frozen=True):
+    """A file that upstream lists and the index does not show before ``until`` (None: by rule alone)."""
+
+    filename: str
+    reason: str
+    until: float | None
+
+
+class Listing(Struct, frozen=True):
+    """What the cached page of one index says of a project; ``files`` and ``versions`` count what it lists.
+
+    ``has_rules`` tells whether the index has rules by which files can be withheld.
+    """
+
+    index: str
+    status: str
+    status_reason: str | None
+    stored_at: float
+    validated_at: float
+    files: int
+    versions: int
+    has_rules: bool
+    withheld: list[WithheldRow]
+
+
 class Highlights(Struct, frozen=True):
     """The newest and the largest files, and sums by index and kind."""
 
@@ -213,12 +238,16 @@ class SettingsDocument(Struct, frozen=True):
 
 
 class PurgeRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """What to remove. ``older_than`` is in seconds since it was stored; ``all`` must be said."""
+    """What to remove. ``older_than`` is in seconds since it was stored; ``all`` must be said.
+
+    ``keys`` names objects one by one, and goes with nothing else.
+    """
 
     project: str | None = None
     version: str | None = None
     index: str | None = None
     older_than: float | None = None
+    keys: list[str] | None = None
     all: bool = False
 
 

@@ -12,20 +12,23 @@ from cheesebox.cache.objects import index_of
 from cheesebox.cache.purge import Selection
 from cheesebox.cache.sums import summed
 from cheesebox.errors import InvalidRequest
+from cheesebox.ports import Key
 from cheesebox.simple.names import normalize, version_of
 from cheesebox.web import models
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from cheesebox.cache.blocking import Blocking
     from cheesebox.cache.downloads import Download
     from cheesebox.cache.eviction import Limits, RoomStatistics
     from cheesebox.cache.ledger import Statistics
-    from cheesebox.cache.purge import Purge
+    from cheesebox.cache.listed import Listed
+    from cheesebox.cache.purge import Purge, Purged
     from cheesebox.cache.recent import Recent
     from cheesebox.cache.upstream_watch import UpstreamWatch
     from cheesebox.ports import Clock, Count, Entry, History, Holdings, Order, Tally, Totals
+    from cheesebox.simple.names import ProjectName
     from cheesebox.web.hot import HotStatistics
 
 _HIGHLIGHTS = 10
@@ -33,7 +36,10 @@ _HIGHLIGHTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What there is to look at. The functions give what holds now; none of them blocks."""
+    """What there is to look at. The functions give what holds now; none of them blocks.
+
+    ``listed`` reads the cached pages of a project; it raises `StoreError`.
+    """
 
     statistics: Callable[[], Statistics]
     totals: Callable[[], Totals]
@@ -46,6 +52,7 @@ class Sight:
     watch: UpstreamWatch
     recent: Recent
     settings: Sequence[models.SettingRow]
+    listed: Callable[[ProjectName], Awaitable[Sequence[Listed]]]
 
 
 class Operations:
@@ -127,6 +134,10 @@ class Operations:
         found = await self._blocking(self._holdings.objects, project)
         return models.Project(project, [_stored(entry) for entry in found])
 
+    async def listings(self, name: str) -> list[models.Listing]:
+        """Give what the cached pages say of a project; raises `InvalidName`, `StoreError`."""
+        return [_listing(listed) for listed in await self.sight.listed(normalize(name))]
+
     async def highlights(self) -> models.Highlights:
         """Give the newest and the largest files, and sums; scans the catalogue. Raises `StoreError`."""
         newest = await self._blocking(self._holdings.newest, _HIGHLIGHTS)
@@ -146,20 +157,28 @@ class Operations:
     async def purge(self, asked: models.PurgeRequest) -> models.Purged:
         """Remove what is asked for; raises `InvalidRequest`, `InvalidName`, `StoreError`."""
         conditions = (asked.project, asked.version, asked.index, asked.older_than)
-        if asked.all == any(condition is not None for condition in conditions):
-            raise InvalidRequest("say what to remove by project, version, index or older_than, or say all")
+        is_selective = any(condition is not None for condition in conditions)
+        if (asked.keys is not None) + is_selective + asked.all != 1:
+            raise InvalidRequest(
+                "say what to remove by project, version, index or older_than, or by keys, or say all"
+            )
+        if asked.keys is not None:
+            return _purged(await self._purge.remove([Key(key) for key in asked.keys]))
         if asked.version is not None and asked.project is None:
             raise InvalidRequest("a version goes with a project")
         if asked.older_than is not None and not 0 <= asked.older_than < float("inf"):
             raise InvalidRequest("older_than is a number of seconds, not less than 0")
         before = None if asked.older_than is None else self.clock() - asked.older_than
         project = None if asked.project is None else normalize(asked.project)
-        purged = await self._purge.run(Selection(project, asked.version, asked.index, before))
-        return models.Purged(purged.objects, purged.bytes)
+        return _purged(await self._purge.run(Selection(project, asked.version, asked.index, before)))
 
     def settings(self) -> models.SettingsDocument:
         """Give the settings in force."""
         return models.SettingsDocument(list(self.sight.settings))
+
+
+def _purged(purged: Purged) -> models.Purged:
+    return models.Purged(purged.objects, purged.bytes)
 
 
 def _sum(counts: Iterable[tuple[Tally, Count]]) -> models.Sum:
@@ -190,6 +209,24 @@ def _stored(entry: Entry) -> models.Stored:
         entry.validated_at,
         entry.last_used,
         entry.hits,
+    )
+
+
+def _listing(listed: Listed) -> models.Listing:
+    withheld = [
+        models.WithheldRow(name, each.reason, None if each.until is None else each.until.timestamp())
+        for name, each in listed.withheld.items()
+    ]
+    return models.Listing(
+        listed.index,
+        listed.status,
+        listed.status_reason,
+        listed.fetched_at,
+        listed.validated_at,
+        listed.files,
+        listed.versions,
+        listed.has_rules,
+        withheld,
     )
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cheesebox.web.api import Api
+    from cheesebox.web.dashboard.handler import Dashboard
     from cheesebox.web.http import Receive
 
 _API = "/-/api/v1/"
@@ -20,9 +21,12 @@ _API = "/-/api/v1/"
 class OwnEndpoints:
     """Health, readiness, and what people who run the cache look at."""
 
-    def __init__(self, is_ready: Callable[[], bool], api: Api | None = None) -> None:
+    def __init__(
+        self, is_ready: Callable[[], bool], api: Api | None = None, dashboard: Dashboard | None = None
+    ) -> None:
         self._is_ready = is_ready
         self._api = api
+        self._dashboard = dashboard
 
     async def answer(self, request: Request, receive: Receive) -> Response:
         """Answer a request below ``/-/``."""
@@ -41,7 +45,10 @@ class OwnEndpoints:
                 return _text(200, "ok\n")
             case "/-/ready":
                 return _text(200, "ready\n") if self._is_ready() else _text(503, "not ready\n")
-        return problems.not_found()
+        shown = None
+        if self._dashboard is not None:
+            shown = await self._dashboard.answer(request, request.path.removeprefix("/-/"))
+        return problems.not_found() if shown is None else shown
 
 
 def _text(status: int, text: str) -> Response:
