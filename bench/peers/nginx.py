@@ -126,14 +126,14 @@ class Nginx:
             home=site.home,
             upstream=upstream,
             port=port,
-            user=_user(),
+            user=nginx_user(),
             server=server,
             tuning=self.tuning.format(home=site.home),
             cache_options=self.cache_options,
         )
 
 
-def _user() -> str:
+def nginx_user() -> str:
     """Keep the worker's rights when the master is root: the cache lies in this user's folders."""
     return f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
 

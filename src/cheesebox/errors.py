@@ -71,6 +71,22 @@ class NotFound(CheeseboxError):
         self.remembered = remembered
 
 
+class UnreadableMetadata(CheeseboxError):
+    """A wheel has no core metadata that can be read, though a page may have offered it.
+
+    pip and uv give up on any error status here, also on one version of many; metadata that is invalid
+    makes them leave that version aside and go on, as uv does with such a wheel itself. So this is
+    answered with 200 and such a text, which no cache is to keep.
+    """
+
+    status = 200
+    title = "Unreadable metadata"
+
+    def __init__(self, filename: str, reason: str) -> None:
+        super().__init__(f"{filename}: {reason}")
+        self.filename = filename
+
+
 class NoSuchMoment(CheeseboxError):
     """A view of the past was asked for whose moment is unreadable or has not come."""
 

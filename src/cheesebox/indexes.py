@@ -27,12 +27,14 @@ from cheesebox.cache.lists import Lists
 from cheesebox.cache.memory import WeightedLru
 from cheesebox.cache.merged import FOLDER, Merged, MergeRules
 from cheesebox.cache.merged_lists import MergedLists
+from cheesebox.cache.offers import Offers
 from cheesebox.cache.offline_lists import SwitchedLists
 from cheesebox.cache.origins import Origins
 from cheesebox.cache.pages import Pages
 from cheesebox.cache.relays import Relays
 from cheesebox.cache.source_pages import SourcePages
 from cheesebox.cache.views import Views, utc
+from cheesebox.cache.wheel_metadata import WheelMetadata
 from cheesebox.errors import NotFound, SettingsError
 from cheesebox.index_tables import ALL
 from cheesebox.simple.matches import NO_MATCHES
@@ -89,10 +91,11 @@ class _Held:
     index: Index
     views: Views
     documents: Documents
+    offers: Offers
     pages: Pages
     guard: Guard
     origins: Origins
-    files: Files
+    files: WheelMetadata
     lists: SwitchedLists
     downloads: Downloads
 
@@ -185,22 +188,17 @@ class Indexes:
         persistence = Persistence(retries=settings.retries, max_file_size=settings.max_file_size)
         index = Index(index_options(s), shelf.catalogue, shelf.clock)
         views = Views(plain_view(s, shelf.clock()), Undated(s.undated), shelf.clock)
-        pages = Pages(index, documents, self._page_work)
+        offers = Offers(index, shelf.catalogue, is_on=s.extract_metadata)
+        pages = Pages(index, documents, self._page_work, offers)
         guard = Guard(pages, documents, shelf.clock)
         origins = Origins(index, pages)
         downloads = Downloads(upstream, shelf, tasks, persistence)
-        files = Files(
-            index,
-            origins,
-            downloads,
-            Relays(upstream, tasks, persistence, shelf.clock),
-            self.adoption,
-            shelf,
-            self._connectivity,
-        )
+        relays = Relays(upstream, tasks, persistence, shelf.clock)
+        plain_files = Files(index, origins, downloads, relays, self.adoption, shelf, self._connectivity)
+        files = WheelMetadata(index, plain_files, origins, pages, relays, offers, shelf, tasks)
         upstream_lists = Lists(index, documents, shelf, self._renderer, tasks)
         lists = SwitchedLists(upstream_lists, index, self._connectivity, shelf, tasks)
-        return _Held(index, views, documents, pages, guard, origins, files, lists, downloads)
+        return _Held(index, views, documents, offers, pages, guard, origins, files, lists, downloads)
 
     def app(self, s: IndexSettings) -> IndexApp:
         """Build what answers below the mount of an index."""
@@ -220,7 +218,7 @@ class Indexes:
             return FolderSource(folder, shown.prefix)
         if (held := self._held.get(s.name)) is not None:
             index = held.index.shown(shown.mount, shown.public_url, shown.below)
-            return IndexSource(s.name, Pages(index, held.documents, self._page_work), held)
+            return IndexSource(s.name, Pages(index, held.documents, self._page_work, held.offers), held)
         sources = [self._source(self._by_name[name], shown.source(name)) for name in s.sources]
         union = None if ALL in s.union else frozenset(s.union)
         return Merged(s.name, sources, MergeRules(dict(s.pins), union), self._absences)

@@ -144,6 +144,12 @@ class IndexSettings:
     rewrite_provenance: bool = _field(
         Unit.FLAG, Group.INDEX, "let provenance links lead here; needs an https public_url", default=False
     )
+    extract_metadata: bool = _field(
+        Unit.FLAG,
+        Group.INDEX,
+        "offer core metadata for all wheels: read it out of those whose upstream has none",
+        default=True,
+    )
     fresh_for: float = _field(Unit.DURATION, Group.FRESHNESS, "freshness lifetime of project pages", 300.0)
     list_fresh_for: float = _field(
         Unit.DURATION, Group.FRESHNESS, "freshness lifetime of the project list", 1800.0

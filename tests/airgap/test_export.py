@@ -13,6 +13,7 @@ from cheesebox.cli.main import main
 from cheesebox.simple.names import normalize
 from cheesebox.simple.reading import read_project_list, read_project_page
 from tests.fakes.cheesebox_process import CheeseboxProcess
+from tests.fakes.distributions import metadata_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +52,16 @@ def test_an_export_is_an_index_of_the_files_that_are_in_it(stocked, cheesebox, t
                 assert file.core_metadata == {"sha256": hashlib.sha256(metadata).hexdigest()}
     assert {name.rpartition("/")[2] for name in files} == {"index.html", "cheesebox.page", "cheesebox.json"}
     assert stocked.count("*uncached*") == 0
+
+
+def test_metadata_that_was_read_out_of_a_wheel_is_carried(pypi, cheesebox, tmp_path):
+    wheel = pypi.add_wheel("demo", "1.0", metadata=False)
+    assert cheesebox("warm", "demo==1.0")[0] == 0
+    assert cheesebox("export", str(tmp_path / "out"))[0] == 0
+    metadata = metadata_in(wheel.content)
+    assert (tmp_path / "out" / wheel.metadata_path.lstrip("/")).read_bytes() == metadata
+    [file] = page(tmp_path / "out", "demo").files
+    assert file.core_metadata == {"sha256": hashlib.sha256(metadata).hexdigest()}
 
 
 def test_pages_tell_what_installers_need_and_nothing_that_the_export_lacks(stocked, cheesebox, tmp_path):

@@ -20,6 +20,7 @@ from cheesebox.cache.flights import Tasks
 from cheesebox.cache.freshness import Policy
 from cheesebox.cache.index import Index, IndexOptions
 from cheesebox.cache.lists import Lists
+from cheesebox.cache.offers import Offers
 from cheesebox.cache.origins import Origins
 from cheesebox.cache.pages import Pages
 from cheesebox.cache.relays import Relays
@@ -86,7 +87,8 @@ class House:
         self.documents = Documents(
             self.upstream, self.shelf, self.tasks, memory=self.memory, max_page_size=self.max_page_size
         )
-        self.pages = Pages(self.index, self.documents, self.blocking)
+        offers = Offers(self.index, self.shelf.catalogue, is_on=False)
+        self.pages = Pages(self.index, self.documents, self.blocking, offers)
         self.origins = Origins(self.index, self.pages)
         self.downloads = Downloads(self.upstream, self.shelf, self.tasks, persistence)
         self.relays = Relays(self.upstream, self.tasks, persistence, self.clock)

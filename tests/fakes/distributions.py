@@ -108,3 +108,15 @@ def _tar_gz(members: Iterable[tuple[str, bytes]]) -> bytes:
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
     return gzip.compress(buffer.getvalue(), mtime=0)
+
+
+def metadata_in(wheel: bytes) -> bytes:
+    """Give the core metadata that lies in a wheel, as `zipfile` reads it."""
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        return archive.read(name)
+
+
+def wheel_without_metadata() -> bytes:
+    """Build an archive that no installer can use."""
+    return _zip({"module.py": bytes(100_000)})

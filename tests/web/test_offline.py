@@ -94,7 +94,8 @@ def test_the_legacy_api_tells_the_same(box, demo, pypi):
     assert "2.0" in json.loads(box.get("/pypi/pypi/demo/json").body)["releases"]
 
 
-def test_metadata_is_advertised_if_it_is_in_the_cache(box, demo):
+def test_metadata_is_advertised_if_it_is_in_the_cache(launch, demo):
+    box = launch(extract_metadata="false")
     for path in (PAGE, f"/pypi{demo.old.path}", f"/pypi{demo.old.metadata_path}", f"/pypi{demo.new.path}"):
         assert box.get(path).status == 200
     assert METADATA_KEYS & listed(box)[demo.new.filename].keys()

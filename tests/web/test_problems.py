@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import email
 import json
 
 import pytest
+from packaging.requirements import InvalidRequirement, Requirement
 
 from cheesebox import errors
 from cheesebox.web import problems
@@ -13,7 +15,7 @@ ERRORS = [
     for kind in vars(errors).values()
     if isinstance(kind, type)
     and issubclass(kind, errors.CheeseboxError)
-    and kind is not errors.UpstreamStatus
+    and kind not in (errors.UpstreamStatus, errors.UnreadableMetadata)
 ] + [errors.UpstreamStatus("what happened", upstream_status=403)]
 
 
@@ -33,6 +35,16 @@ def test_every_error_has_an_honest_answer(error):
     assert (document["status"], document["title"]) == (error.status, error.title)
     assert document.get("detail") == (None if error.status == 500 else "what happened")
     assert ("retry-after" in headers) is (error.status > 500)
+
+
+def test_unreadable_metadata_is_answered_by_metadata_that_installers_leave_aside():
+    response = problems.problem(errors.UnreadableMetadata("Some.Project-1.0-py3-none-any.whl", "reason"))
+    metadata = email.message_from_bytes(response.body)
+
+    assert (response.status, dict(response.headers)["cache-control"]) == (200, "no-store")
+    assert (metadata["Name"], metadata["Version"]) == ("some-project", "1.0")
+    with pytest.raises(InvalidRequirement):
+        Requirement(metadata["Requires-Dist"])
 
 
 def test_trouble_upstream_is_never_a_client_error():

@@ -9,21 +9,22 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import zipfile
 from contextlib import suppress
 from email.parser import BytesHeaderParser
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cheesebox.adapters.disk_store import FileBlob
 from cheesebox.cache.folders import Facts, FolderFile
 from cheesebox.errors import StoreError
+from cheesebox.simple.wheel_archive import UnreadableWheel, read_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 _SUFFIXES = (".whl", ".tar.gz", ".zip")
-_LARGEST_METADATA = 16 * 1024 * 1024
 
 
 class FolderTree:
@@ -85,11 +86,9 @@ class FolderTree:
             if not file.path.endswith(".whl"):
                 return Facts(digest)
             try:
-                metadata = _metadata(zipfile.ZipFile(body))
-            except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError):
+                metadata = read_metadata(file.path.rpartition("/")[2], file.size, partial(_read, body))
+            except (UnreadableWheel, OSError):
                 return None  # still being copied, or no wheel
-        if metadata is None:
-            return None
         return Facts(digest, metadata, BytesHeaderParser().parsebytes(metadata).get("Requires-Python"))
 
 
@@ -107,10 +106,6 @@ def _identity(path: str, status: os.stat_result) -> FolderFile:
     return FolderFile(path, status.st_size, status.st_mtime_ns, status.st_ino)
 
 
-def _metadata(wheel: zipfile.ZipFile) -> bytes | None:
-    """Give the core metadata of a wheel (binary distribution format)."""
-    for info in wheel.infolist():
-        folder, _, name = info.filename.rpartition("/")
-        if name == "METADATA" and folder.endswith(".dist-info") and "/" not in folder:
-            return wheel.read(info) if info.file_size <= _LARGEST_METADATA else None
-    return None
+def _read(body: BinaryIO, start: int, stop: int) -> bytes:
+    body.seek(start)
+    return body.read(stop - start)

@@ -86,7 +86,7 @@ class Export:
         if sha256 is None:
             return None
         entry = self._shelf.entry(self._key(file))
-        metadata = self._hash(self._key(file, METADATA)) if file.core_metadata else None
+        metadata = self._hash(self._key(file, METADATA))  # the upstream's, or read out of the wheel
         return Carried(entry.size if entry else 0, sha256, metadata)
 
     def _key(self, file: DistributionFile, suffix: str = "") -> Key:

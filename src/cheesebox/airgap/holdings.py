@@ -47,7 +47,7 @@ def held_pages(index: Index, shelf: Shelf, view: View) -> dict[ProjectName, Held
     entries = [entry for entry in _entries(shelf) if entry.key.startswith(f"{index.name}/")]
     pages = {page.page.name: page for page in _stored(index, shelf.store, entries)}
     pages |= {page.page.name: page for page in _without_page(index, entries, pages)}
-    view, now = offline.limited(view, index), utc(shelf.clock())
+    view, now = offline.limited(view, index, reads_wheels=False), utc(shelf.clock())
     shown = {name: replace(held, page=offline.show(view, held.page, now)) for name, held in pages.items()}
     return {name: shown[name] for name in sorted(shown) if shown[name].page.files}
 

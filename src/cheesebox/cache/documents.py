@@ -372,6 +372,16 @@ class Documents:
         copy.weight += more
         self._copies.reweigh(copy.entry.key, copy, copy.weight)
 
+    def show_anew(self, key: Key) -> None:
+        """Let go of the ready answers made of a copy: it is shown in another way now."""
+        standing = self._standings.pop(key, None)
+        copy = self._living(key)
+        if standing is not None:
+            standing.superseded = True
+        if copy is not None:
+            copy.standing = Standing(copy.entry, is_foreign=copy.is_foreign)
+            self._standings[key] = copy.standing
+
     def drop_from_memory(self, key: Key) -> None:
         """Forget what is in memory of one document: its stored copy is gone."""
         self._supersede(key)

@@ -113,6 +113,10 @@ class StoredFile:
         """Give all bytes at once: for files that fit in memory."""
         return await self._shelf.blocking(self._blob.read, 0, self._blob.size)
 
+    def read_slice(self, start: int, stop: int) -> bytes:
+        """Give the bytes of a slice at once. Blocks."""
+        return self._blob.read(start, stop - start)
+
     def map_all(self) -> memoryview | None:
         """Map all bytes, if the page cache has them."""
         return self._blob.view_cached(0, self._blob.size)
@@ -134,6 +138,27 @@ class StoredFile:
         if not self._closed:
             self._closed = True
             self._blob.close()
+
+
+class BytesFile:
+    """A small file that is in memory; ``sha256`` in hex."""
+
+    blob = None
+
+    def __init__(
+        self, body: bytes, sha256: str, verdict: Verdict = Verdict.HIT, *, collapsed: bool = False
+    ) -> None:
+        self.head = FileHead(len(body), f'"{sha256}"')
+        self.verdict = verdict
+        self.collapsed = collapsed
+        self._body = body
+
+    async def stream(self, start: int, stop: int | None) -> AsyncGenerator[bytes]:
+        """Give the bytes of a slice."""
+        yield self._body[start:stop]
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class RelayedFile:
@@ -249,7 +274,7 @@ class Files:
     async def open(self, path: FilePath, want: Want) -> OpenFile:
         """Open a file; raises `NotFound`, `UpstreamError` or `StoreError`."""
         key = self._index.key(path)
-        if (stored := await self._stored(key)) is not None:
+        if (stored := await self.stored(key)) is not None:
             return stored
         self._recall_absence(key)
         try:
@@ -264,7 +289,7 @@ class Files:
         if self._downloads.find(origin.key) is None:  # what it has renamed, it is about to catalogue
             await self._adoption.adopt(origin)
         while True:
-            if (stored := await self._stored(origin.key)) is not None:
+            if (stored := await self.stored(origin.key)) is not None:
                 return stored
             # No await from here to the start of a download (rule 1).
             if self._shelf.entry(origin.key) is not None:
@@ -283,7 +308,8 @@ class Files:
                 download = self._downloads.start(origin, lambda: self._origins.by_page(path))
             return await self._follow(download, joined=joined)
 
-    async def _stored(self, key: Key) -> StoredFile | None:
+    async def stored(self, key: Key) -> StoredFile | None:
+        """Open what is cached under a key, without asking anyone."""
         entry = self._shelf.entry(key)
         if entry is None or (blob := await self._shelf.open(entry)) is None:
             return None

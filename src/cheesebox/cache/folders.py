@@ -14,8 +14,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cheesebox.cache.documents import Answered, StoredCopy
-from cheesebox.cache.downloads import FileHead
-from cheesebox.cache.files import StoredFile
+from cheesebox.cache.files import BytesFile, StoredFile
 from cheesebox.cache.flights import Flights
 from cheesebox.cache.freshness import Verdict
 from cheesebox.cache.made_lists import API, MadeList, list_body
@@ -28,7 +27,7 @@ from cheesebox.simple.names import ProjectName, project_of, version_of
 from cheesebox.simple.paths import FilePath, filename_of, quote_path
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from cheesebox.cache.files import OpenFile, Want
     from cheesebox.cache.flights import Tasks
@@ -202,25 +201,6 @@ class LocalFile(StoredFile):
     def lease(self) -> FolderLease:  # type: ignore[override]  # it holds as long as another thing holds
         """Tell how long these bytes may be served from memory."""
         return self._lease
-
-
-class BytesFile:
-    """A small file that is in memory."""
-
-    blob = None
-    verdict = Verdict.HIT
-    collapsed = False
-
-    def __init__(self, body: bytes, digest: str) -> None:
-        self.head = FileHead(len(body), f'"{digest}"')
-        self._body = body
-
-    async def stream(self, start: int, stop: int | None) -> AsyncGenerator[bytes]:
-        """Give the bytes of a slice."""
-        yield self._body[start:stop]
-
-    def close(self) -> None:
-        """Nothing is held."""
 
 
 class FolderSource:

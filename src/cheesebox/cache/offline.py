@@ -1,7 +1,8 @@
 """What an index shows while no upstream may be asked: what is in the cache, and nothing else.
 
 Rules of this module:
-1. A file is shown if it can be served; its metadata is advertised if that can be served too.
+1. A file is shown if it can be served; its metadata is advertised if that can be served too: from
+   the cache, or by reading it out of the cached wheel.
 2. What is made of a page offline has the catalogue's state in its name: it is made anew when
    something was admitted or removed, and it never stands for what is shown online.
 3. It is good for one answer only: neither the hot table nor a client may keep it.
@@ -38,6 +39,7 @@ class InCache:
 
     state: tuple[int, int]
     has: Callable[[str, str], bool] = field(compare=False)
+    reads_wheels: bool = False
 
     def judge(self, file: DistributionFile, page: ProjectPage, now: datetime) -> Judgement:  # noqa: ARG002 - a rule's signature
         """Decide by what is stored."""
@@ -45,7 +47,7 @@ class InCache:
 
     def advertise(self, file: DistributionFile) -> DistributionFile:
         """Give the file as it is listed: without metadata that could not be served."""
-        if not file.core_metadata or self.has(file.url, _METADATA):
+        if not file.core_metadata or self.reads_wheels or self.has(file.url, _METADATA):
             return file
         return replace(file, raw={key: file.raw[key] for key in file.raw if key not in _METADATA_KEYS})
 
@@ -57,9 +59,9 @@ class Unleased:
         """Whoever asks the same again has to ask for it."""
 
 
-def limited(view: View, index: Index) -> View:
-    """Give a view as it is while offline."""
-    return replace(view, rules=(*view.rules, InCache(index.stored_state, index.stores)))
+def limited(view: View, index: Index, *, reads_wheels: bool) -> View:
+    """Give a view as it is while offline; ``reads_wheels`` tells whether metadata is read out of wheels."""
+    return replace(view, rules=(*view.rules, InCache(index.stored_state, index.stores, reads_wheels)))
 
 
 def once(answered: Answered) -> Answered:

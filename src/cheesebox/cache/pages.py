@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from cheesebox.cache.blocking import Blocking
     from cheesebox.cache.documents import Answered, Documents, StoredCopy
     from cheesebox.cache.index import Index
+    from cheesebox.cache.offers import Offers
     from cheesebox.cache.sources import Absence
     from cheesebox.ports import Key
     from cheesebox.simple.model import ProjectPage
@@ -66,11 +67,15 @@ class PageAnswer:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """Names what was made of a copy: by which rules, in which epoch of the view, with links below what."""
+    """Names what was made of a copy.
+
+    By which rules, in which epoch of the view, with links below what, with which metadata offered.
+    """
 
     rules: tuple[Rule, ...]
     epoch: int
     below: str
+    offers: int
     content_type: str
     coding: Coding
 
@@ -78,8 +83,9 @@ class _Made:
 class Pages:
     """The pages of one index."""
 
-    def __init__(self, index: Index, documents: Documents, blocking: Blocking) -> None:
+    def __init__(self, index: Index, documents: Documents, blocking: Blocking, offers: Offers) -> None:
         self._index = index
+        self._offers = offers
         self._documents = documents
         self._blocking = blocking
 
@@ -100,7 +106,7 @@ class Pages:
         write = write_project_json if form is Format.JSON else write_project_html
 
         def render(copy: StoredCopy) -> bytes:
-            return self._render(offline.show(view, self._read(copy, project), now), view, write)
+            return self._render(self._show(view, self._read(copy, project), now), view, write)
 
         return await self._represent(
             answered, self._name(view, epoch, form.content_type, coding), render, epoch
@@ -118,16 +124,24 @@ class Pages:
         body = (entry.key, entry.digest, entry.location, entry.content_type)
         return Found(
             answered,
-            (*body, view.rules, epoch.number),
-            lambda: offline.show(view, self._read(copy, project), now),
+            (*body, view.rules, epoch.number, self._offers.state),
+            lambda: self._show(view, self._read(copy, project), now),
             lambda: self._index.page_links(view.name),
         )
+
+    def _show(self, view: View, page: ProjectPage, now: datetime) -> ProjectPage:
+        return self._offers.advertise(offline.show(view, page, now))
+
+    def show_anew(self, project: ProjectName) -> None:
+        """Make what is shown of a project's page once more: other metadata is offered."""
+        self._documents.show_anew(self.key(project))
 
     def _within_reach(self, answered: Answered, view: View) -> tuple[Answered, View]:
         """Show what can be had: while offline, what is in the cache."""
         if not self._documents.connectivity.is_offline:
             return answered, view
-        return offline.once(answered), offline.limited(view, self._index)
+        limited = offline.limited(view, self._index, reads_wheels=self._offers.is_on)
+        return offline.once(answered), limited
 
     def absence(self, project: ProjectName) -> Absence | None:
         """Give what is remembered of the last 404 for a project."""
@@ -218,7 +232,7 @@ class Pages:
         path = f"integrity/{project}/{version}/{filename}/provenance"
         document = self._document(path, Kind.PROVENANCE, _PROVENANCE_JSON, _check_provenance)
         answered = await self._documents.get(document, refresh=refresh)
-        name = _Made((), 0, "", _PROVENANCE_JSON, coding)
+        name = _Made((), 0, "", 0, _PROVENANCE_JSON, coding)
         return await self._represent(answered, name, lambda copy: copy.body, Epoch(0, None))
 
     def _page_document(self, project: ProjectName, view: View = _PLAIN) -> Document:
@@ -267,7 +281,7 @@ class Pages:
     def _name(self, view: View, epoch: Epoch, content_type: str, coding: Coding) -> _Made:
         # Relative links hold below any view; one body may be shown below several mounts.
         below = self._index.links_lead + (view.name if self._index.options.public_url else "")
-        return _Made(view.rules, epoch.number, below, content_type, coding)
+        return _Made(view.rules, epoch.number, below, self._offers.state, content_type, coding)
 
     async def _epoch(
         self, copy: StoredCopy, view: View, now: datetime, read: Callable[[StoredCopy], ProjectPage]

@@ -19,7 +19,7 @@ from cheesebox.cache.flights import Flights
 from cheesebox.cache.growing import WITHHELD
 from cheesebox.cache.mirrors import Turns
 from cheesebox.cache.transfer import is_lasting, length_of, request_headers, understand
-from cheesebox.errors import DigestMismatch, NotFound, UpstreamBroken, UpstreamError
+from cheesebox.errors import DigestMismatch, NotFound, UpstreamBroken, UpstreamError, UpstreamStatus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -44,6 +44,8 @@ class Slice:
     start: int
     stop: int | None
     size: int | None
+    is_exact: bool = False
+    """Whether an upstream without ranges has nothing to give."""
 
     @property
     def is_whole(self) -> bool:
@@ -97,6 +99,11 @@ class Relays:
     def _head(origin: Origin, size: int | None, headers: Mapping[str, str]) -> FileHead:
         return head_of(origin, size, headers.get("etag", ""), headers.get("last-modified", ""))
 
+    async def read(self, origin: Origin, start: int, stop: int, size: int) -> bytes:
+        """Give a slice at once; an upstream without ranges counts as refusing (`UpstreamStatus`)."""
+        wanted = Slice(start, stop, size, is_exact=True)
+        return b"".join([piece async for piece in self._pieces(origin, wanted)])
+
     async def stream(
         self, origin: Origin, wanted: Slice, hasher: digests.Hasher | None = None
     ) -> AsyncGenerator[bytes]:
@@ -126,7 +133,7 @@ class Relays:
         turns = Turns(origin.mirrored or origin.url)
         while wanted.stop is None or position < wanted.stop:
             try:
-                async for chunk in self._transfer(turns.url, Slice(position, wanted.stop, wanted.size)):
+                async for chunk in self._transfer(turns.url, replace(wanted, start=position)):
                     position += len(chunk)
                     yield chunk
                 if wanted.stop is None:
@@ -149,6 +156,8 @@ class Relays:
         headers = request_headers(wanted.start, stop)
         async with self._upstream.request("GET", url, headers) as answer:
             begin = understand(answer.status, answer.headers, url, wanted.start, wanted.size)
+            if wanted.is_exact and answer.status == _OK and wanted.start:
+                raise UpstreamStatus(f"{url} has no ranges", upstream_status=_OK)
             skip, left = begin.skip, None if wanted.stop is None else wanted.stop - wanted.start
             async for chunk in answer.chunks():
                 piece = chunk[skip:]

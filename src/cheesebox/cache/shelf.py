@@ -20,6 +20,8 @@ from cheesebox.errors import StoreError
 from cheesebox.ports import Entry, Key, Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cheesebox.cache.blocking import Blocking
     from cheesebox.cache.eviction import Reservation, Room
     from cheesebox.ports import Blob, Catalogue, Clock, Part, Store
@@ -105,18 +107,25 @@ class Shelf:
         """Store a page. Gives the entry with its size on disk."""
         head = envelope.pack(entry)
         entry = replace(entry, size=len(head) + len(body))
+        await self._write(entry, [head, body])
+        return entry
+
+    async def write_file(self, entry: Entry, body: bytes) -> None:
+        """Store a small file that is in memory and has been verified."""
+        await self._write(entry, [body])
+
+    async def _write(self, entry: Entry, pieces: Sequence[bytes]) -> None:
         reservation = self.room.reserve()
         part: Part | None = None
         try:
             await reservation.extend(entry.size)
             part = await self.blocking(self.store.begin, entry.key)
-            await to_the_end(self.blocking(part.append, [head, body]))
+            await to_the_end(self.blocking(part.append, pieces))
             await to_the_end(self.blocking(self._admit, part, entry))
         finally:
             if part is not None:
                 await self.blocking(_discard, part)
             reservation.release()
-        return entry
 
     async def admit(self, part: Part, entry: Entry, reservation: Reservation) -> None:
         """Make a verified part the object under its key."""

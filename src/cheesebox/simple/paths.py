@@ -80,6 +80,13 @@ def blake2_of(path: FilePath) -> str | None:
     return "".join(digits.groups())
 
 
+def metadata_of(wheel: FilePath) -> FilePath | None:
+    """Give the path of a wheel's core metadata (PEP 658), None if it would be too long."""
+    path = f"{wheel}.metadata"
+    fits = len(path.encode()) <= MAX_PATH and len(filename_of(FilePath(path)).encode()) <= MAX_SEGMENT
+    return FilePath(path) if fits else None
+
+
 def wheel_of(path: FilePath) -> FilePath | None:
     """Give the path of the wheel whose core metadata (PEP 658) this path names."""
     wheel = path.removesuffix(".metadata")

@@ -26,7 +26,7 @@ from cheesebox.web.routes import (
 
 if TYPE_CHECKING:
     from cheesebox.cache.documents import Answered
-    from cheesebox.cache.files import Files, OpenFile
+    from cheesebox.cache.files import OpenFile
     from cheesebox.cache.folders import FolderLists
     from cheesebox.cache.guard import Clearance, Guard
     from cheesebox.cache.merged_lists import MergedLists
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from cheesebox.cache.source_pages import SourcePages
     from cheesebox.cache.sources import Source
     from cheesebox.cache.views import Views
+    from cheesebox.cache.wheel_metadata import WheelMetadata
     from cheesebox.simple.policies import View
     from cheesebox.web.routes import IndexRoute, Route
 
@@ -55,7 +56,7 @@ class IndexApp:
         pages: Pages | SourcePages,
         lists: SwitchedLists | FolderLists | MergedLists,
         guard: Guard | Source,
-        files: Files | Source,
+        files: WheelMetadata | Source,
         status_header: str,
         hot_file_max: int,
     ) -> None:

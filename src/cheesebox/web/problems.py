@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
-from cheesebox.errors import CheeseboxError, FileWithheld, InvalidName, InvalidPath, NotFound, Unauthorized
+from cheesebox.errors import (
+    CheeseboxError,
+    FileWithheld,
+    InvalidName,
+    InvalidPath,
+    NotFound,
+    Unauthorized,
+    UnreadableMetadata,
+)
+from cheesebox.simple.invalid_metadata import invalid_metadata
+from cheesebox.web import heads
 from cheesebox.web.http import Request, Response
 
 _ALLOW = "GET, HEAD, OPTIONS"
@@ -18,6 +28,8 @@ def problem(error: CheeseboxError) -> Response:
     """Tell an error truthfully: trouble upstream is 502 to 504 with ``Retry-After``, never 404."""
     if isinstance(error, NotFound | InvalidName | InvalidPath):
         return not_found()
+    if isinstance(error, UnreadableMetadata):
+        return _invalid_metadata(error)
     document: dict[str, str | int] = {"type": "about:blank", "title": error.title, "status": error.status}
     if error.status != CheeseboxError.status:  # what an internal error says is for the log
         document["detail"] = str(error)
@@ -34,6 +46,18 @@ def problem(error: CheeseboxError) -> Response:
         headers.append(("www-authenticate", error.challenge))
     if error.retry_after is not None:
         headers.append(("retry-after", str(error.retry_after)))
+    return Response(error.status, headers, body)
+
+
+def _invalid_metadata(error: UnreadableMetadata) -> Response:
+    """Tell installers that a version cannot be used, so that they leave it aside and go on."""
+    body = invalid_metadata(error.filename)
+    headers = [
+        ("content-type", heads.OCTETS),
+        ("content-length", str(len(body))),
+        ("cache-control", "no-store"),
+        ("access-control-allow-origin", "*"),
+    ]
     return Response(error.status, headers, body)
 
 
