@@ -29,6 +29,7 @@ from cheesebox.cache.flights import Flights
 from cheesebox.cache.freshness import Policy, Refresh, Serve, Verdict
 from cheesebox.cache.memory import WeightedLru
 from cheesebox.cache.sources import Absence
+from cheesebox.cache.terms import Terms
 from cheesebox.cache.transfer import number
 from cheesebox.errors import CheeseboxError, NotFound, StoreError, UpstreamError, UpstreamStatus
 from cheesebox.ports import Entry, Key, Kind
@@ -152,6 +153,12 @@ class Lease:
         if left <= 0 or now < entry.validated_at or standing.superseded or standing.is_foreign:
             return None
         return int(min(left, self.policy.advertised_max))
+
+    def terms(self) -> Terms:
+        """Tell what it stands on."""
+        entry = self.standing.entry
+        ends = min(freshness.fresh_until(entry.validated_at, self.policy), self.until)
+        return Terms((entry.key,), ends, self.policy.advertised_max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +364,7 @@ class Documents:
         old = self._standings.pop(key, None)
         if old is not None:
             old.superseded = True
+        self._shelf.room.changes.tell((key,))
 
     def derive(self, copy: StoredCopy, name: Hashable, value: Any, weight: int) -> None:
         """Keep what was made of a copy's body with it; ``weight`` in bytes."""
@@ -381,6 +389,7 @@ class Documents:
         if copy is not None:
             copy.standing = Standing(copy.entry, is_foreign=copy.is_foreign)
             self._standings[key] = copy.standing
+        self._shelf.room.changes.tell((key,))
 
     def drop_from_memory(self, key: Key) -> None:
         """Forget what is in memory of one document: its stored copy is gone."""
@@ -442,6 +451,8 @@ class Documents:
         return self._answer(document, copy, Verdict.REVALIDATED)
 
     async def _renew(self, document: Document, copy: StoredCopy, entry: Entry) -> None:
+        if entry.serial != copy.entry.serial:  # clients are told it: what is ready says another one
+            self.show_anew(entry.key)
         copy.standing.entry = entry
         try:
             if self._is_stored(entry) or not copy.body:

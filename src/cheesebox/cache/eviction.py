@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cheesebox.cache.blocking import to_the_end
+from cheesebox.cache.changes import Changes
 from cheesebox.errors import StoreFull
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ class Room:
         self._blocking = blocking
         self._clock = clock
         self._turn = asyncio.Lock()
+        self.changes = Changes()
         self.names = threading.Lock()
         self.after_eviction: list[Callable[[], None]] = []
         """Called on the event loop: whoever keeps evicted files open must let go of them now."""
@@ -196,6 +198,7 @@ class Room:
         """Remove objects with their entries; blocks."""
         with self.names:
             self._catalogue.doom(keys)
+            self.changes.tell(keys)
             for key in keys:
                 self._store.remove(key)
             self._catalogue.forget(keys)

@@ -22,6 +22,7 @@ from cheesebox.cache.downloads import FileHead
 from cheesebox.cache.freshness import Verdict
 from cheesebox.cache.growing import WITHHELD
 from cheesebox.cache.relays import Slice
+from cheesebox.cache.terms import Terms
 from cheesebox.errors import NotFound, StoreError
 
 if TYPE_CHECKING:
@@ -93,6 +94,10 @@ class FileLease:
             if entry is None or entry.digest != self._entry.digest:
                 return None
         return 0
+
+    def terms(self) -> Terms:
+        """Tell what it stands on."""
+        return Terms((self._entry.key,))
 
 
 class StoredFile:

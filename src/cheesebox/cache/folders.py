@@ -107,6 +107,9 @@ class FolderLease:
         """Give 0, or None when the directory has to be looked at."""
         return 0 if self._folder.is_current(self._snapshot) else None
 
+    def terms(self) -> None:
+        """Who is elsewhere does not look at the directory."""
+
 
 class Folder:
     """One directory. Its pages may be shown below several mounts (`FolderSource`)."""

@@ -10,9 +10,11 @@ Rules of this module:
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from cheesebox.cache.terms import Terms, joint
 from cheesebox.cache.views import refusal, utc
 from cheesebox.errors import FileWithheld, StoreError, UpstreamError
 from cheesebox.simple.model import DistributionFile
@@ -58,6 +60,10 @@ class Clearance:
         except StoreError:  # the application meets it again, and tells
             return False
 
+    def terms(self) -> Terms:
+        """Tell what it stands on."""
+        return Terms((self._key,), most=math.inf)
+
 
 class ClearedLease:
     """How long the bytes of a cleared file may be served without looking."""
@@ -69,6 +75,10 @@ class ClearedLease:
     def remaining(self) -> int | None:
         """Give 0 (a file is fresh for ever) or None when file or clearance must be looked at again."""
         return self._lease.remaining() if self._clearance.holds() else None
+
+    def terms(self) -> Terms | None:
+        """Tell what it stands on."""
+        return joint((self._lease.terms(), self._clearance.terms()))
 
 
 class Guard:

@@ -58,6 +58,9 @@ class Unleased:
     def remaining(self) -> None:
         """Whoever asks the same again has to ask for it."""
 
+    def terms(self) -> None:
+        """Tell nobody: it holds for this once."""
+
 
 def limited(view: View, index: Index, *, reads_wheels: bool) -> View:
     """Give a view as it is while offline; ``reads_wheels`` tells whether metadata is read out of wheels."""

@@ -7,10 +7,13 @@ take the place of one's own.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from cheesebox.cache.freshness import Verdict
+from cheesebox.cache.terms import Terms
+from cheesebox.cache.terms import joint as joint_terms
 from cheesebox.errors import NotFound, UpstreamError
 
 if TYPE_CHECKING:
@@ -44,6 +47,10 @@ class Absence:
         age = self.clock() - self.since
         return int(self.policy.negative_for - age) if 0 <= age < self.policy.negative_for else None
 
+    def terms(self) -> Terms:
+        """Tell what it stands on."""
+        return Terms((), self.since + self.policy.negative_for, math.inf)
+
     @property
     def is_usable(self) -> bool:
         """Tell whether it may stand for an answer while the source fails."""
@@ -62,6 +69,10 @@ class Held(Protocol):
         """Whole seconds left, or None when it must be asked for again."""
         ...
 
+    def terms(self) -> Terms | None:
+        """Tell what it stands on; None: it holds here only."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class JointLease:
@@ -73,6 +84,10 @@ class JointLease:
         """Whole seconds left, or None when one of them must be asked for again."""
         left = [part.remaining() for part in self.parts]
         return None if None in left else min(seconds for seconds in left if seconds is not None)
+
+    def terms(self) -> Terms | None:
+        """Tell what they stand on together."""
+        return joint_terms(part.terms() for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,15 +17,17 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from cheesebox.errors import Busy, Unauthorized
 from cheesebox.hashing import PasswordHash, TokenHash, hash_password, hash_token, parse_hash
+from cheesebox.web import heads
 from cheesebox.web.gate import bearer_token
 from cheesebox.web.own import HEALTH, READY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from cheesebox.web.heads import Headers
     from cheesebox.web.http import Request, Response
 
 TOKEN_USER = "__token__"  # noqa: S105 - a name, the one that package indexes have for it
@@ -166,15 +168,8 @@ def _basic(given: str) -> tuple[str, bytes]:
 
 def keep_private(response: Response) -> Response:
     """Tell caches in between that an answer is for its asker alone (RFC 9111 §3.5)."""
-    response.headers = _private(response.headers)
+    response.headers = heads.private(response.headers)
     if response.ready is not None:
-        response.ready = replace(response.ready, headers=_privately(response.ready.headers))
+        head = structs.replace(response.ready.head, is_private=True)
+        response.ready = replace(response.ready, head=head)
     return response
-
-
-def _privately(headers: Callable[[int, bool], Headers]) -> Callable[[int, bool], Headers]:
-    return lambda remaining, full: _private(headers(remaining, full))
-
-
-def _private(headers: Headers) -> Headers:
-    return [(n, v.replace("public", "private") if n == "cache-control" else v) for n, v in headers]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from cheesebox.cache.downloads import FileHead  # noqa: TC001 - msgspec reads it at run time
 from cheesebox.cache.freshness import Verdict
 from cheesebox.errors import FileWithheld, NoSuchMoment, Offline, UpstreamStatus
 from cheesebox.simple.negotiation import Coding
 
 if TYPE_CHECKING:
-    from cheesebox.cache.downloads import FileHead
     from cheesebox.errors import CheeseboxError
 
 Headers = list[tuple[str, str]]
@@ -84,3 +86,56 @@ def file_head(head: FileHead) -> Headers:
     if head.last_modified.isascii() and head.last_modified:
         headers.append(("last-modified", head.last_modified))
     return [*headers, *_FILE_CORS, ("x-content-type-options", "nosniff")]
+
+
+def private(headers: Headers) -> Headers:
+    """Give the same fields, but for caches in between: the answer is for its asker alone (RFC 9111 §3.5)."""
+    return [(n, v.replace("public", "private") if n == "cache-control" else v) for n, v in headers]
+
+
+class ReadyPageHead(msgspec.Struct, frozen=True, tag="page"):
+    """The head of a document's ready answer; called with the seconds of freshness lifetime that are left.
+
+    With ``full`` it is the head of the 200, else that of its 304.
+    """
+
+    etag: str
+    serial: int | None
+    vary: str
+    content_type: str
+    coding: Coding
+    length: int
+    status_header: str
+    is_private: bool = False
+
+    def __call__(self, remaining: int, full: bool) -> Headers:  # noqa: FBT001 - a template's signature
+        """Give the header fields."""
+        fields = page_head(self.etag, remaining, self.serial, self.vary)
+        fields += [
+            (self.status_header, Verdict.HIT.value),
+            ("cache-status", cache_status(Verdict.HIT, remaining)),
+        ]
+        if full:
+            fields += body_head(self.content_type, self.coding, self.length)
+        return private(fields) if self.is_private else fields
+
+
+class ReadyFileHead(msgspec.Struct, frozen=True, tag="file"):
+    """The head of a file's ready answer; a file is fresh for ever."""
+
+    file: FileHead
+    length: int
+    status_header: str
+    is_private: bool = False
+
+    def __call__(self, remaining: int, full: bool) -> Headers:  # noqa: ARG002, FBT001 - a template's signature
+        """Give the header fields."""
+        fields = file_head(self.file)
+        fields += [(self.status_header, Verdict.HIT.value), ("cache-status", cache_status(Verdict.HIT))]
+        if full:
+            fields += file_body_head(self.length)
+        return private(fields) if self.is_private else fields
+
+
+ReadyHead = ReadyPageHead | ReadyFileHead
+"""What the head of a ready answer is made of: a value, which may be told to another process."""

@@ -20,7 +20,9 @@ from cheesebox.ports import Tally
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cheesebox.cache.terms import Terms
     from cheesebox.ports import Key
+    from cheesebox.web.heads import ReadyHead
 
 _OVERHEAD = 1024
 _LONGEST_KEY = 1024
@@ -38,14 +40,16 @@ class Source(Protocol):
         """Whole seconds of freshness lifetime left, or None when the application must be asked."""
         ...
 
+    def terms(self) -> Terms | None:
+        """Tell what it stands on; None: it holds here only."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Template:
     """What a ready answer is made of.
 
     ``body`` may be a view of a file in the page cache, which only system calls may touch.
-    ``headers`` gives the header fields of the 200 (or, with ``False``, of its 304) for a remaining
-    freshness lifetime in seconds.
     """
 
     key: Key
@@ -53,7 +57,7 @@ class Template:
     etag: str
     body: bytes | memoryview
     source: Source
-    headers: Callable[[int, bool], list[tuple[str, str]]]
+    head: ReadyHead
 
 
 class ReadyAnswer:
@@ -89,8 +93,8 @@ class ReadyAnswer:
         """Give the encoded header fields of the 200 or the 304, and the empty line that ends them."""
         if remaining != self._remaining:
             self._remaining = remaining
-            self._full = _encode(self._template.headers(remaining, True))
-            self._not_modified = _encode(self._template.headers(remaining, False))
+            self._full = _encode(self._template.head(remaining, True))
+            self._not_modified = _encode(self._template.head(remaining, False))
         return self._full if full else self._not_modified
 
     def is_made_of(self, template: Template) -> bool:
@@ -106,7 +110,9 @@ def _encode(headers: list[tuple[str, str]]) -> bytes:
 class HotTable:
     """The ready answers. Not thread-safe: used on the event loop only."""
 
-    def __init__(self, budget: int) -> None:
+    def __init__(self, budget: int, cleared: Callable[[], None] = lambda: None) -> None:
+        """``budget`` in bytes; ``cleared`` is called when all is let go of."""
+        self._cleared = cleared
         self._targets: WeightedLru[bytes, dict[Negotiated, ReadyAnswer]] = WeightedLru(budget, _let_go)
         self._mapped: set[bytes] = set()
         self.clearings = 0
@@ -162,6 +168,7 @@ class HotTable:
         """Let go of all: something was purged, or all is shown in another way."""
         self.clearings += 1
         self._targets.clear()
+        self._cleared()
 
     def statistics(self) -> HotStatistics:
         """Give how many targets are held, and their bytes."""

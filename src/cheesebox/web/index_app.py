@@ -160,14 +160,16 @@ class IndexApp:
     def _ready_page(self, made: Representation, answered: Answered, vary: str, kind: str) -> Template:
         """Tell how the same request is answered as a HIT while the copy is fresh."""
         standing = answered.copy.standing  # not the copy: what is ready shall not keep its body in memory
-        body = heads.body_head(made.content_type, made.coding, len(made.body))
-
-        def headers(remaining: int, full: bool) -> heads.Headers:  # noqa: FBT001 - a template's signature
-            head = heads.page_head(made.etag, remaining, standing.entry.serial, vary)
-            head += self._status(Verdict.HIT, remaining)
-            return head + body if full else head
-
-        return Template(standing.entry.key, kind, made.etag, made.body, answered.lease, headers)
+        head = heads.ReadyPageHead(
+            made.etag,
+            standing.entry.serial,
+            vary,
+            made.content_type,
+            made.coding,
+            len(made.body),
+            self._status_header,
+        )
+        return Template(standing.entry.key, kind, made.etag, made.body, answered.lease, head)
 
     def _page_headers(self, etag: str, answered: Answered, vary: str) -> heads.Headers:
         serial = answered.copy.entry.serial
@@ -227,14 +229,9 @@ class IndexApp:
             body = file.map_all()
         if body is None:
             return
-        head, length = file.head, len(body)
-
-        def headers(_remaining: int, full: bool) -> heads.Headers:  # noqa: FBT001 - a template's signature
-            fields = heads.file_head(head) + self._status(Verdict.HIT)
-            return fields + heads.file_body_head(length) if full else fields
-
+        head = heads.ReadyFileHead(file.head, len(body), self._status_header)
         lease = file.lease() if clearance is None else ClearedLease(file.lease(), clearance)
-        response.ready = Template(file.entry.key, response.kind, head.etag, body, lease, headers)
+        response.ready = Template(file.entry.key, response.kind, file.head.etag, body, lease, head)
 
     def _opened(self, file: OpenFile, asked: ranges.Asked | None, request: Request, kind: str) -> Response:
         head = file.head
