@@ -38,6 +38,7 @@ from cheesebox.web.gate import Gate
 from cheesebox.web.hot import HotTable
 from cheesebox.web.hot_lane import HotLane
 from cheesebox.web.own import OwnEndpoints
+from cheesebox.web.router import Router
 from cheesebox.web.site import Site
 from cheesebox.web.static_site import StaticSite
 
@@ -180,7 +181,8 @@ class App:
         own = OwnEndpoints(readiness.reason, api, parts.management.metrics, dashboard)
         statics = {static.mount: self._static_site(static, parts) for static in self.settings.statics}
         table, recent = self.hot_lane.table, self.observed.recent
-        return Site(mounts, own, self._ledger, self._access_log, table, recent, statics, self._door)
+        router = Router(mounts, own, statics, self._door)
+        return Site(router, self._ledger, self._access_log, table, recent)
 
     def _static_site(self, static: StaticSettings, parts: _Parts) -> StaticSite:
         tree = DirectoryTree(static.root)

@@ -14,6 +14,7 @@ from cheesebox.web.access_log import AccessLog
 from cheesebox.web.hot import HotTable
 from cheesebox.web.http import FileSlice, Response
 from cheesebox.web.own import OwnEndpoints
+from cheesebox.web.router import Router
 from cheesebox.web.site import Site
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class Bench:
         self.hot = HotTable(1000)
         own = OwnEndpoints(self._reason)
         index: Any = StandInIndex(answer)
-        self.site = Site({"/pypi": index}, own, self.counter, self.access_log, self.hot, Recent())
+        self.site = Site(Router({"/pypi": index}, own), self.counter, self.access_log, self.hot, Recent())
 
     async def _reason(self) -> str:
         return "starting"
