@@ -34,9 +34,11 @@ from cheesebox.web.absent import Absent
 from cheesebox.web.access_log import AccessLog, to_logger
 from cheesebox.web.api import Api
 from cheesebox.web.dashboard.handler import Dashboard
+from cheesebox.web.desk import Desk
 from cheesebox.web.gate import Gate
 from cheesebox.web.hot import HotTable
 from cheesebox.web.hot_lane import HotLane
+from cheesebox.web.http import run_lifespan
 from cheesebox.web.own import OwnEndpoints
 from cheesebox.web.router import Router
 from cheesebox.web.site import Site
@@ -45,6 +47,7 @@ from cheesebox.web.static_site import StaticSite
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cheesebox.adapters.board import Board
     from cheesebox.ports import Clock, Key, Totals, Upstream
     from cheesebox.settings import Settings
     from cheesebox.static_tables import StaticSettings
@@ -71,16 +74,21 @@ class App:
         access_sink: Sink,
         housekeeping: bool = True,
         is_mounted: bool = False,
+        board: Board | None = None,
     ) -> None:
         self.settings = settings
+        self._board = board
+        self.desk: Desk | None = None
         self._housekeeping = housekeeping
         self._given_upstream = upstream
         self._clock = clock
         self.connectivity = Connectivity(is_offline=settings.offline)
         self._ledger = Ledger()
         self._access_log = AccessLog(access_sink) if settings.access_log else None
-        # Without a server of ours nobody looks into the table: nothing is put there.
-        table = HotTable(0 if is_mounted else settings.hot_size // 2)
+        # Without a hot lane here nobody looks into the table: nothing is put there.
+        has_lane = not is_mounted and board is None
+        cleared = board.everything_changed if board else _nothing
+        table = HotTable(settings.hot_size // 2 if has_lane else 0, cleared)
         self.access: Access | None = None
         if settings.access_file is not None:
             self.access = Access(settings.access_file, settings.cache_dir, settings.admin_token)
@@ -102,23 +110,11 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI scope."""
         if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
+            await run_lifespan(self, receive, send)
         elif scope["type"] == "http":
             await self._site(scope, receive, send)
         else:
             raise CheeseboxError(f"nothing here answers {scope['type']}")
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        await receive()
-        try:
-            await self.start()
-        except CheeseboxError as error:
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
-            return
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self.stop()
-        await send({"type": "lifespan.shutdown.complete"})
 
     @property
     def is_started(self) -> bool:
@@ -143,9 +139,12 @@ class App:
             )
             if self.access is not None:
                 await self.access.open(self._resources)
-            self._site = self._build_site(self._parts)
+            router = self._build_router(self._parts)
+            self._site = self._build_site(router)
             self.connectivity.subscribe(self._parts.indexes.forgive)
             self._parts.shelf.room.after_eviction.append(self.hot_lane.table.unmap)
+            if self._board is not None:
+                self._open_desk(self._board, self._parts, router)
             if self._housekeeping:
                 self._parts.start_housekeeping(self.hot_lane)
             if self.access is not None:
@@ -155,6 +154,18 @@ class App:
         except BaseException:
             await self._resources.aclose()
             raise
+
+    def _open_desk(self, board: Board, parts: _Parts, router: Router) -> None:
+        """Begin to serve workers: from now on the board tells them what changes."""
+        room = parts.shelf.room
+        room.changes.listeners.append(board.changed)
+        room.after_eviction.append(board.removed)
+        if self._door is not None:
+            self._door.renewed = board.credentials_changed
+        table, recent = self.hot_lane.table, self.observed.recent
+        self.desk = Desk(router, board, self._ledger, table, recent, self._touch, self._clock, self._door)
+        board.credentials_changed()
+        board.everything_changed()  # what an earlier keeper would have said is not known
 
     def _listen_to_log(self) -> None:
         package, recent = logging.getLogger("cheesebox"), self.observed.recent
@@ -172,7 +183,11 @@ class App:
             await self._parts.note_counts()
         await self._resources.aclose()
 
-    def _build_site(self, parts: _Parts) -> Site:
+    def _build_site(self, router: Router) -> Site:
+        table, recent = self.hot_lane.table, self.observed.recent
+        return Site(router, self._ledger, self._access_log, table, recent)
+
+    def _build_router(self, parts: _Parts) -> Router:
         mounted = [index for index in self.settings.indexes if index.mount]
         mounts = {index.mount.rstrip("/"): parts.indexes.app(index) for index in mounted}
         api = Api(parts.management.operations, Gate(self.settings.admin_token))
@@ -180,9 +195,7 @@ class App:
         readiness = Readiness(parts.shelf, time.monotonic)
         own = OwnEndpoints(readiness.reason, api, parts.management.metrics, dashboard)
         statics = {static.mount: self._static_site(static, parts) for static in self.settings.statics}
-        table, recent = self.hot_lane.table, self.observed.recent
-        router = Router(mounts, own, statics, self._door)
-        return Site(router, self._ledger, self._access_log, table, recent)
+        return Router(mounts, own, statics, self._door)
 
     def _static_site(self, static: StaticSettings, parts: _Parts) -> StaticSite:
         tree = DirectoryTree(static.root)
@@ -217,12 +230,13 @@ def build_app(
     access_sink: Sink = to_logger,
     housekeeping: bool = True,
     is_mounted: bool = False,
+    board: Board | None = None,
 ) -> App:
     """Build the application.
 
     ``upstream`` and ``clock`` stand in for the real ones in tests; ``access_sink`` takes the access
     log in batches; ``is_mounted``: another program's server asks it, which has no hot lane. Without
-    ``housekeeping`` nothing is removed or rebuilt but on request.
+    ``housekeeping`` nothing is removed or rebuilt but on request. With a ``board`` it serves workers.
     """
     return App(
         settings,
@@ -231,7 +245,12 @@ def build_app(
         access_sink=access_sink,
         housekeeping=housekeeping,
         is_mounted=is_mounted,
+        board=board,
     )
+
+
+def _nothing() -> None:
+    """Nobody has to be told."""
 
 
 class _Parts:

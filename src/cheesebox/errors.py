@@ -223,6 +223,14 @@ class NotStarted(CheeseboxError):
     retry_after = 5
 
 
+class LinkLost(CheeseboxError):
+    """The process that does a part of the work is not there; it is being replaced."""
+
+    status = 503
+    title = "Cache not running"
+    retry_after = 1
+
+
 class StoreError(CheeseboxError):
     """The disk or the catalogue cannot take or give an object."""
 

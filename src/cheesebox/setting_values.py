@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _HIGHEST_PORT = 65535
+_MOST_WORKERS = 256
 _MOUNT = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~@-]+)+")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
@@ -38,6 +39,7 @@ class Unit(StrEnum):
     MATCHES = "matches"
     ONLY = "only"
     MOMENT = "moment"
+    WORKERS = "workers"
 
 
 def redacted(url: str) -> str:
@@ -70,6 +72,13 @@ def _to_number(value: Any) -> int:
     if not re.fullmatch(r"\d{1,15}", _written(value), re.ASCII):
         raise ValueError(f"{value!r} is no whole number of 0 or more")
     return int(value)
+
+
+def _to_workers(value: Any) -> int:
+    if value != "auto":
+        return _to_number(value)
+    usable = getattr(os, "sched_getaffinity", None)  # not on every system
+    return len(usable(0)) if usable else os.cpu_count() or 1
 
 
 def _to_text(value: Any) -> str:
@@ -133,6 +142,7 @@ CONVERTERS: Mapping[Unit, Callable[[Any], Any]] = {
     Unit.MATCHES: to_matches,
     Unit.ONLY: to_only,
     Unit.MOMENT: to_moment,
+    Unit.WORKERS: _to_workers,
 }
 
 _Check = tuple["Callable[[Any], bool]", str]
@@ -146,6 +156,7 @@ NO_CHECK: _Check = (lambda _value: True, "")
 _POSITIVE: _Check = (lambda value: value > 0, "more than 0")
 CHECKS: Mapping[str, _Check] = {
     "port": (lambda value: value <= _HIGHEST_PORT, f"a port: 0 to {_HIGHEST_PORT} is allowed"),
+    "workers": (lambda value: 0 < value <= _MOST_WORKERS, f"1 to {_MOST_WORKERS}, or auto"),
     "host": _matches(r"[A-Za-z0-9_.:%-]+", "a host name or an IP address"),
     "status_header": _matches(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "a header's name: letters, digits and hyphens"),
     "name": _matches(r"[a-z0-9][a-z0-9-]*", "a name of lower-case letters, digits and hyphens"),

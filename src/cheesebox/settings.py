@@ -239,6 +239,7 @@ class Settings:
         Unit.TEXT, Group.SERVER, "least level that is logged", "info", "debug", "info", "warning", "error"
     )
     access_log: bool = _field(Unit.FLAG, Group.SERVER, "log one line a request", default=True)
+    workers: int = _field(Unit.WORKERS, Group.SERVER, "processes that answer; auto: one a core", 1)
     status_header: str = _field(
         Unit.TEXT, Group.SERVER, "response header that tells HIT from MISS", "X-Cache2"
     )

@@ -56,3 +56,17 @@ class Ledger:
         """Give what was counted."""
         tallies = {tally: Count(n, self._bytes[tally]) for tally, n in self._answers.items()}
         return Statistics(tallies, dict(self._codes))
+
+    def take(self) -> Statistics:
+        """Give what was counted and begin anew: somebody else adds it up."""
+        taken = self.statistics()
+        for counter in (self._answers, self._bytes, self._codes):
+            counter.clear()
+        return taken
+
+    def add(self, statistics: Statistics) -> None:
+        """Count what was counted elsewhere."""
+        for tally, count in statistics.tallies.items():
+            self.count(tally, count.bytes, count.answers)
+        for code, answers in statistics.codes.items():
+            self.count_code(code, answers)

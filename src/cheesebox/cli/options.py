@@ -27,6 +27,7 @@ _METAVARS = {
     Unit.MATCHES: "LIST",
     Unit.ONLY: "wheels|sdists",
     Unit.MOMENT: "DATE",
+    Unit.WORKERS: "NUMBER|auto",
 }
 _SOURCES = """\
 Each setting is also a key of the TOML file (max_size = "50GB") and an environment variable

@@ -10,21 +10,23 @@ from typing import TYPE_CHECKING, Any
 from cheesebox import __version__
 from cheesebox.app import build_app
 from cheesebox.cli.options import SettingsCommand, settings_from
+from cheesebox.ports import Totals
 from cheesebox.server import logs
 from cheesebox.server.hot_protocol import with_lane
 from cheesebox.server.run import ServerOptions, serve
-from cheesebox.server.sockets import listen, root_url
+from cheesebox.server.sockets import listen, listen_apart, root_url
 from cheesebox.server.switching import switch_by_signals
-from cheesebox.server.tls import Certificates
+from cheesebox.server.tls import certificates_of
 from cheesebox.setting_values import redacted
 from cheesebox.units import human_size
+from cheesebox.workers.supervisor import supervise
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from cheesebox.app import App
-    from cheesebox.ports import Totals
     from cheesebox.settings import IndexSettings, Settings
+    from cheesebox.workers.jobs import Told
 
 
 def server_options(settings: Settings, app: App) -> ServerOptions:
@@ -53,27 +55,40 @@ def _served(index: IndexSettings, root: str) -> str:
     return f"{root}{index.mount}/simple/ serves {' '.join(what)}"
 
 
-def _certificates(settings: Settings) -> Certificates | None:
-    if settings.tls_cert is None or settings.tls_key is None:
-        return None
-    return Certificates(settings.tls_cert, settings.tls_key, settings.tls_key_password)
+def _say_ready(settings: Settings, root: str, totals: Totals) -> None:
+    print(ready_line(settings, root, totals), flush=True)
+    if sys.stdout.isatty():
+        print(f"pip install --index-url {root}{settings.front.mount}/simple/ PACKAGE", flush=True)
 
 
 def _serve(config: Path | None, **options: Any) -> int:
     settings = settings_from(config, options)
     sink = logs.configure(settings.log_format, settings.log_level, sys.stderr, os.environ)
-    certificates = _certificates(settings)
+    if settings.workers > 1:
+        return _serve_by_workers(settings)
+    certificates = certificates_of(settings)
     app = build_app(settings, access_sink=sink)
     sock = listen(settings.host, settings.port)
     root = root_url(sock, "https" if certificates else "http")
 
     def announce() -> None:
         switch_by_signals(app.connectivity)
-        print(ready_line(settings, root, app.totals()), flush=True)
-        if sys.stdout.isatty():
-            print(f"pip install --index-url {root}{settings.front.mount}/simple/ PACKAGE", flush=True)
+        _say_ready(settings, root, app.totals())
 
     serve(app, sock, replace(server_options(settings, app), certificates=certificates), announce)
+    return 0
+
+
+def _serve_by_workers(settings: Settings) -> int:
+    """Leave the work to other processes, which import what it takes."""
+    certificates_of(settings)  # a pair that does not fit is told before anything is started
+    listeners = listen_apart(settings.host, settings.port, settings.workers)
+    root = root_url(listeners[0], "http" if settings.tls_cert is None else "https")
+
+    def announce(told: Told) -> None:
+        _say_ready(settings, root, Totals(told.size, told.entries))
+
+    supervise(settings, listeners, announce)
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 from typing import Any
 
 from cheesebox.errors import SettingsError
@@ -17,10 +18,16 @@ def listen(host: str, port: int) -> socket.socket:
 
     It listens at once: two processes that have only bound the same port do not see each other.
     """
+    return _listen(host, port, shared=False)
+
+
+def _listen(host: str, port: int, *, shared: bool) -> socket.socket:
     family, address = _resolve(host, port)
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind(address)
         sock.listen(_BACKLOG)
     except OSError as error:
@@ -28,6 +35,20 @@ def listen(host: str, port: int) -> socket.socket:
         raise SettingsError(_explain(error, host, port)) from error
     sock.setblocking(False)
     return sock
+
+
+def listen_apart(host: str, port: int, count: int) -> list[socket.socket]:
+    """Give sockets that listen on one port and between which the system spreads connections.
+
+    Where it does not spread them (elsewhere than on Linux), the same socket several times over. Raises
+    `SettingsError` like `listen`, which comes first: with shared ports somebody else's is not seen.
+    """
+    first = listen(host, port)
+    if not sys.platform.startswith("linux"):
+        return [first, *(first.dup() for _ in range(count - 1))]
+    with first:
+        port = first.getsockname()[1]
+    return [_listen(host, port, shared=True) for _ in range(count)]
 
 
 def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:

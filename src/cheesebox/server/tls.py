@@ -19,6 +19,8 @@ from cheesebox.errors import SettingsError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cheesebox.settings import Settings
+
 log = logging.getLogger(__name__)
 
 LOOK_EVERY = 3.0
@@ -80,6 +82,13 @@ class Certificates:
         context.set_alpn_protocols(["http/1.1"])
         context.load_cert_chain(*self._files, password=self._password)
         return context
+
+
+def certificates_of(settings: Settings) -> Certificates | None:
+    """Read the pair that is set, if one is; raises `SettingsError`."""
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return Certificates(settings.tls_cert, settings.tls_key, settings.tls_key_password)
 
 
 def _words(error: OSError | ValueError) -> str:

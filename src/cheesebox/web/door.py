@@ -83,6 +83,8 @@ class Door:
         """``blocking`` runs what hashes passwords; ``own_tokens`` are valid whatever the keys."""
         self._blocking = blocking
         self._own = {hash_token(token.encode()).digest: TOKEN_USER for token in own_tokens}
+        self.renewed: Callable[[], None] = lambda: None
+        """Called after other keys were taken."""
         self._keys = Keys()
         self._decoy = hash_password(b"", bytes(16))
         self._known: set[bytes] = set()
@@ -93,6 +95,7 @@ class Door:
         """Take other keys: everybody has to show credentials anew."""
         self._keys = keys
         self._known, self._refused = set(), set()
+        self.renewed()
 
     def knows(self, authorization: bytes | None) -> bool:
         """Tell whether this very header field has been let in before."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cheesebox.cache.freshness import Verdict
 from cheesebox.web.access_log import Facts
@@ -13,11 +13,18 @@ if TYPE_CHECKING:
     from cheesebox.cache.ledger import Ledger
     from cheesebox.ports import Clock, Key
     from cheesebox.web.access_log import AccessLog
-    from cheesebox.web.door import Door
     from cheesebox.web.hot import HotTable, Negotiated, ReadyAnswer
 
 _HIT = Verdict.HIT.value
 _OK, _NOT_MODIFIED = 200, 304
+
+
+class Known(Protocol):
+    """Knows who has been let in."""
+
+    def knows(self, authorization: bytes | None) -> bool:
+        """Tell whether this very ``Authorization`` field has been let in before."""
+        ...
 
 
 def facts_of(status: int, size: int, method: str, path: str, client: str) -> Facts:
@@ -35,7 +42,7 @@ class HotLane:
         access_log: AccessLog | None,
         touch: Callable[[Key, float, int], None],
         clock: Clock,
-        door: Door | None = None,
+        door: Known | None = None,
     ) -> None:
         """``door`` knows who may have an answer; None: everybody may."""
         self.table = table

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, unquote
 
 from cheesebox.cache.files import StoredFile
 from cheesebox.cache.static_files import StaticFile
-from cheesebox.errors import InvalidRequest
+from cheesebox.errors import CheeseboxError, InvalidRequest
 
 if TYPE_CHECKING:
     from cheesebox.cache.files import OpenFile
@@ -230,3 +230,29 @@ class Sent:
         except OSError as error:
             raise ClientGone from error
         self.body_bytes += len(message.get("body", b""))
+
+
+class Startable(Protocol):
+    """An application that is started before it answers; both may raise `CheeseboxError`."""
+
+    async def start(self) -> None:
+        """Make ready."""
+        ...
+
+    async def stop(self) -> None:
+        """Let go of everything."""
+        ...
+
+
+async def run_lifespan(app: Startable, receive: Receive, send: Send) -> None:
+    """Start and stop an application as its server asks (ASGI lifespan 2.0)."""
+    await receive()
+    try:
+        await app.start()
+    except CheeseboxError as error:
+        await send({"type": "lifespan.startup.failed", "message": str(error)})
+        return
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await app.stop()
+    await send({"type": "lifespan.shutdown.complete"})

@@ -49,10 +49,12 @@ class OwnEndpoints:
         if not request.is_read:
             return problems.method_not_allowed("GET, HEAD")
         if request.path == HEALTH:
-            return _text(200, "ok\n")
+            return text_answer(200, "ok\n")
         if request.path == READY:
             reason = await self._reason()
-            return _text(200, "ready\n") if reason is None else _text(503, f"not ready: {reason}\n")
+            return (
+                text_answer(200, "ready\n") if reason is None else text_answer(503, f"not ready: {reason}\n")
+            )
         if request.path == "/-/metrics" and self._metrics is not None:
             return await self._metrics.answer(request)
         shown = None
@@ -61,7 +63,8 @@ class OwnEndpoints:
         return problems.not_found() if shown is None else shown
 
 
-def _text(status: int, text: str) -> Response:
+def text_answer(status: int, text: str) -> Response:
+    """Answer with a line of text that is not to be kept."""
     body = text.encode()
     headers = [
         ("content-type", "text/plain; charset=utf-8"),
