@@ -35,6 +35,7 @@ class Link:
         """Take the socket over."""
         sock.setblocking(False)
         self._socket = sock
+        self._signals = _Signals(sock)
         self._read = bytearray()
         self._files: list[int] = []
 
@@ -56,7 +57,7 @@ class Link:
             try:
                 socket.send_fds(self._socket, [head], [file])
             except BlockingIOError:
-                await _ready(self._socket, writable=True)
+                await self._signals.writable()
             else:
                 return
 
@@ -87,7 +88,7 @@ class Link:
             try:
                 data, files, _, _ = socket.recv_fds(self._socket, _READ, 1, _CLOSE_ON_EXEC)
             except BlockingIOError:
-                await _ready(self._socket, writable=False)
+                await self._signals.readable()
                 continue
             except OSError as error:
                 raise LinkLost(str(error)) from error
@@ -103,7 +104,7 @@ class Link:
             try:
                 data = self._socket.recv(1, socket.MSG_PEEK)
             except BlockingIOError:
-                await _ready(self._socket, writable=False)
+                await self._signals.readable()
             except OSError:
                 return
             else:
@@ -138,6 +139,7 @@ class Doorbell:
         """Take one end over."""
         sock.setblocking(False)
         self._socket = sock
+        self._signals = _Signals(sock)
 
     async def ring(self) -> Link:
         """Hand a link in; gives this side of it, which works when somebody has taken the other."""
@@ -148,7 +150,7 @@ class Doorbell:
                 try:
                     socket.send_fds(self._socket, [b"."], [theirs.fileno()])
                 except BlockingIOError:
-                    await _ready(self._socket, writable=True)
+                    await self._signals.writable()
                 else:
                     return link
         except OSError as error:
@@ -166,7 +168,7 @@ class Doorbell:
             try:
                 data, files, _, _ = socket.recv_fds(self._socket, 1, 1, _CLOSE_ON_EXEC)
             except BlockingIOError:
-                await _ready(self._socket, writable=False)
+                await self._signals.readable()
                 continue
             if not data:
                 return
@@ -178,20 +180,40 @@ class Doorbell:
         self._socket.close()
 
 
-async def _ready(sock: socket.socket, *, writable: bool) -> None:
-    """Wait until a socket can be read or written."""
-    loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-    add: Callable[..., object] = loop.add_writer if writable else loop.add_reader
-    remove: Callable[..., object] = loop.remove_writer if writable else loop.remove_reader
-    add(sock.fileno(), _set, ready)
-    try:
-        await ready
-    finally:
-        if sock.fileno() >= 0:
-            remove(sock.fileno())
+class _Signals:
+    """Tells any number of tasks when a socket can be read or written."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._readers: set[asyncio.Future[None]] = set()
+        self._writers: set[asyncio.Future[None]] = set()
+
+    async def readable(self) -> None:
+        """Wait until there is something to read."""
+        loop = asyncio.get_running_loop()
+        await self._wait(self._readers, loop.add_reader, loop.remove_reader)
+
+    async def writable(self) -> None:
+        """Wait until there is room to write."""
+        loop = asyncio.get_running_loop()
+        await self._wait(self._writers, loop.add_writer, loop.remove_writer)
+
+    async def _wait(
+        self, waiters: set[asyncio.Future[None]], add: Callable[..., object], remove: Callable[..., object]
+    ) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        if not waiters:
+            add(self._socket.fileno(), _wake, waiters)
+        waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            waiters.discard(waiter)
+            if not waiters and self._socket.fileno() >= 0:
+                remove(self._socket.fileno())
 
 
-def _set(ready: asyncio.Future[None]) -> None:
-    if not ready.done():
-        ready.set_result(None)
+def _wake(waiters: set[asyncio.Future[None]]) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)
