@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from cheesebox.web.hot_lane import HotLane
     from tests.fakes.pypi import FakeFile
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -34,23 +35,32 @@ class Lanes:
         self.calls = calls
         self._plain_socket = socket.create_server(("127.0.0.1", 0))
         self.plain_port = self._plain_socket.getsockname()[1]
-        running._config.http = with_lane(running.app.hot_lane)
-        self._config = uvicorn.Config(
-            running._config.app,
+        running._config.http = with_lane(self.lane)
+
+    @property
+    def lane(self) -> HotLane:
+        return self.running.app.hot_lane
+
+    @property
+    def plain_app(self) -> Any:
+        """What the server without the lane asks."""
+        return self.running._config.app
+
+    def start(self) -> None:
+        self.running.call(self._start())
+
+    async def _start(self) -> None:
+        config = uvicorn.Config(
+            self.plain_app,
             http="httptools",
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
         )
-        self._plain = uvicorn.Server(self._config)
-
-    def start(self) -> None:
-        self.running.call(self._start())
-
-    async def _start(self) -> None:
-        self._config.load()
-        self._plain.lifespan = self._config.lifespan_class(self._config)
+        self._plain = uvicorn.Server(config)
+        config.load()
+        self._plain.lifespan = config.lifespan_class(config)
         await self._plain.startup(sockets=[self._plain_socket])
         # Both have the same list, so that the Date is the same.
         self._plain.server_state.default_headers = self.running._server.server_state.default_headers
@@ -91,8 +101,10 @@ def two_lanes(cache_dir: Path, upstream: str, **overrides: object) -> Iterator[L
     lanes = Lanes(running, calls)
     with running:
         lanes.start()
-        yield lanes
-        lanes.stop()
+        try:
+            yield lanes
+        finally:
+            lanes.stop()
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from cheesebox.adapters.board import Board
     from cheesebox.web.access_log import Access
 
 NOON = 1_800_000_000.0
@@ -182,6 +183,7 @@ def run_app(
     root_path: str = "",
     accesses: list[Access] | None = None,
     config: Path | None = None,
+    board: Board | None = None,
     **overrides: object,
 ) -> Running:
     """Build the application with these settings; quick failures unless told otherwise."""
@@ -195,5 +197,5 @@ def run_app(
         **overrides,
     }
     sink = ([] if accesses is None else accesses).extend
-    app = build_app(load_settings(config, {}, given), clock=clock, access_sink=sink)
+    app = build_app(load_settings(config, {}, given), clock=clock, access_sink=sink, board=board)
     return Running(wrap, root_path, app, clock)

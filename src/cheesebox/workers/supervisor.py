@@ -63,6 +63,7 @@ class Child:
         if told.trouble:
             await self.kill()
             raise CheeseboxError(told.trouble)
+        log.info("%s is process %d", self.name, process.pid)
         return told
 
     async def ended(self) -> str:
