@@ -16,6 +16,7 @@ from cheesebox.access import Access
 from cheesebox.adapters.credentials import Credentials
 from cheesebox.adapters.disk_store import DiskStore
 from cheesebox.adapters.http_upstream import Connection, HttpUpstream
+from cheesebox.adapters.part_notes import DiskPartNotes
 from cheesebox.adapters.sqlite_catalogue import SqliteCatalogue
 from cheesebox.adapters.static_tree import DirectoryTree
 from cheesebox.cache.blocking import Blocking
@@ -23,6 +24,7 @@ from cheesebox.cache.connectivity import Connectivity, GatedUpstream
 from cheesebox.cache.eviction import Limits, Room
 from cheesebox.cache.flights import Tasks
 from cheesebox.cache.ledger import Ledger, Statistics
+from cheesebox.cache.leftovers import Leftovers
 from cheesebox.cache.readiness import Readiness
 from cheesebox.cache.recent import Recent
 from cheesebox.cache.shelf import Shelf
@@ -135,7 +137,12 @@ class App:
             if self.access is not None:
                 self.access.begin(self._resources)
             self._parts = await _open(
-                self.settings, self._resources, self._given_upstream, self._clock, self.observed
+                self.settings,
+                self._resources,
+                self._given_upstream,
+                self._clock,
+                self.observed,
+                keeps_parts=self._board is not None,  # whoever restarts keepers wants them to go on
             )
             if self.access is not None:
                 await self.access.open(self._resources)
@@ -274,6 +281,8 @@ class _Parts:
         """Begin what goes on beside the answers."""
         self.tasks.start(self._flush_uses(lane), "flush uses")
         self.tasks.start(self._sweep_unused(), "sweep unused")
+        if self.shelf.leftovers is not None:
+            self.tasks.start(self.shelf.leftovers.expire(), "remove leftovers")
         self.indexes.adoption.is_over = self.shelf.catalogue.fact("rebuilt") is not None
         if not self.indexes.adoption.is_over:
             self.tasks.start(self._rebuild(), "rebuild catalogue")
@@ -321,8 +330,10 @@ async def _open(
     upstream: Upstream | None,
     clock: Clock,
     observed: Observed,
+    *,
+    keeps_parts: bool,
 ) -> _Parts:
-    store = DiskStore(settings.cache_dir)
+    store = DiskStore(settings.cache_dir, keeps_parts=keeps_parts)
     resources.callback(store.close)
     blocking, page_work = Blocking(), Blocking(_PAGE_THREADS)
     resources.callback(page_work.close)
@@ -335,6 +346,9 @@ async def _open(
     limits = Limits(settings.max_size, settings.max_entries, settings.min_free, settings.inactive)
     shelf = Shelf(store, catalogue, Room(limits, store, catalogue, blocking, clock), blocking, clock)
     await blocking(shelf.settle)
+    if keeps_parts:
+        shelf.leftovers = Leftovers(DiskPartNotes(store.parts), shelf.room, blocking)
+        await shelf.leftovers.open()
     bare = await _upstreams(settings, resources, upstream, blocking)
     tasks = Tasks()
     resources.push_async_callback(tasks.close)

@@ -60,7 +60,7 @@ def wait_until(holds, seconds=20):
         time.sleep(0.02)
 
 
-def get(box, path, *, fresh=False, **fields):
+def get(box, path, **fields):
     """Give status, header fields and body; each call is a connection of its own."""
     connection = http.client.HTTPConnection(urlsplit(box.url).netloc, timeout=30)
     try:
@@ -171,11 +171,13 @@ def test_a_body_under_way_goes_on_when_the_keeper_is_killed(pypi, box):
     connection = http.client.HTTPConnection(urlsplit(box.url).netloc, timeout=60)
     connection.request("GET", f"/pypi{wheel.path}")
     answer = connection.getresponse()
-    body = answer.read(1_000_000)
+    body = answer.read(2_000_000)
     kill(box, "the keeper")
     body += answer.read()
     connection.close()
     assert body == wheel.content
+    box.wait_for_line("goes on from the [0-9]{7} bytes on disk")
+    assert pypi.count(wheel.path, "GET") == 2
     assert get(box, f"/pypi{wheel.path}")[2] == wheel.content
 
 

@@ -39,7 +39,8 @@ _NO_WAIT = getattr(os, "RWF_NOWAIT", 0)
 
 
 @contextmanager
-def _translated(doing: str) -> Iterator[None]:
+def translated(doing: str) -> Iterator[None]:
+    """Translate what the system says into our errors."""
     try:
         yield
     except OSError as error:
@@ -80,15 +81,17 @@ def is_in_use(root: Path) -> bool:
 class PartFile:
     """A body that is growing under ``.parts``."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, keep: bool = False) -> None:
+        """Open it, empty unless what it holds is to be kept (`measure` it then)."""
         self.path = path
         self.size = 0
         self._admitted = False
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        how = os.O_RDWR | os.O_CLOEXEC | (0 if keep else os.O_CREAT | os.O_TRUNC)
+        self._fd = os.open(path, how, 0o644)
 
     def append(self, chunks: Sequence[bytes]) -> None:
         """Write at the end. A failed write leaves ``size`` as it was."""
-        with _translated("write to the cache directory"):
+        with translated("write to the cache directory"):
             offset = self.size
             for start in range(0, len(chunks), _IOV_MAX):
                 offset += self._write(chunks[start : start + _IOV_MAX], offset)
@@ -105,7 +108,7 @@ class PartFile:
 
     def read(self, offset: int, length: int) -> bytes:
         """Read what was written."""
-        with _translated("read from the cache directory"):
+        with translated("read from the cache directory"):
             return os.pread(self._fd, length, offset)
 
     def measure(self) -> int:
@@ -119,7 +122,7 @@ class PartFile:
 
     def truncate(self) -> None:
         """Forget all bytes written."""
-        with _translated("truncate a part"):
+        with translated("truncate a part"):
             os.ftruncate(self._fd, 0)
         self.size = 0
 
@@ -178,7 +181,7 @@ class FileBlob:
 
     def read(self, offset: int, length: int) -> bytes:
         """Read a slice; short only at the end of the file."""
-        with _translated("read from the cache directory"):
+        with translated("read from the cache directory"):
             return os.pread(self._fd, length, offset)
 
     def close(self) -> None:
@@ -188,12 +191,19 @@ class FileBlob:
             self._fd = -1
 
 
+def part_name(key: Key) -> str:
+    """Give the name of a key's part, a digest: keys are longer than file names may be."""
+    return hashlib.blake2b(key.encode(), digest_size=20).hexdigest() + ".part"
+
+
 class DiskStore:
     """The `Store` on a directory."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, keeps_parts: bool = False) -> None:
+        """``keeps_parts``: what a crash left of downloads is not swept, but left to `DiskPartNotes`."""
         self.root = root
-        self._parts = root / ".parts"
+        self.parts = root / ".parts"
+        self._keeps_parts = keeps_parts
         self._lock_fd = -1
         self._folders = threading.Lock()
 
@@ -227,9 +237,10 @@ class DiskStore:
             raise CacheInUse(
                 f"cache_dir {self.root}: in use by another cheesebox; stop it or name another directory"
             ) from error
-        self._parts.mkdir(exist_ok=True)
-        for leftover in self._parts.iterdir():
-            leftover.unlink()
+        self.parts.mkdir(exist_ok=True)
+        if not self._keeps_parts:
+            for leftover in self.parts.iterdir():
+                leftover.unlink()
 
     def close(self) -> None:
         """Let another program have the directory."""
@@ -242,16 +253,15 @@ class DiskStore:
         return self.root / key
 
     def begin(self, key: Key) -> PartFile:
-        """Open a part for this key. Its name is a digest: keys are longer than file names may be."""
-        name = hashlib.blake2b(key.encode(), digest_size=20).hexdigest()
-        with _translated("write to the cache directory"):
-            return PartFile(self._parts / f"{name}.part")
+        """Open a part for this key."""
+        with translated("write to the cache directory"):
+            return PartFile(self.parts / part_name(key))
 
     def admit(self, part: Part, key: Key) -> None:
         """Give the part its final name."""
         part = cast("PartFile", part)
         path = self.path_of(key)
-        with self._folders, _translated("write to the cache directory"):
+        with self._folders, translated("write to the cache directory"):
             path.parent.mkdir(parents=True, exist_ok=True)
             part.path.replace(path)
         part.admitted()
@@ -274,7 +284,7 @@ class DiskStore:
     def remove(self, key: Key) -> None:
         """Remove an object and the directories that it leaves empty; idempotent."""
         path = self.path_of(key)
-        with self._folders, _translated("remove a cached file"), suppress(*_GONE):
+        with self._folders, translated("remove a cached file"), suppress(*_GONE):
             path.unlink()
             self._remove_empty_folders(path)
 
@@ -299,6 +309,6 @@ class DiskStore:
 
     def free_space(self) -> int:
         """Bytes that this user may still write to the file system."""
-        with _translated("look at the file system"):
+        with translated("look at the file system"):
             state = os.statvfs(self.root)
         return state.f_bavail * state.f_frsize

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from cheesebox.cache import digests
 from cheesebox.cache.growing import GrowingBody
+from cheesebox.cache.leftovers import PartFacts
 from cheesebox.cache.mirrors import Turns
 from cheesebox.cache.transfer import is_lasting, request_headers, understand
 from cheesebox.cache.writing import BatchWriter
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PARTIAL = 206
+_PARTIAL, _NOT_SATISFIABLE = 206, 416
 _COMPARE = 1024 * 1024
 _FIRST_PAUSE = 0.25
 
@@ -103,6 +104,7 @@ class Download:
         self._shelf = shelf
         self._persistence = persistence
         self._other_digest = other_digest
+        self._left: PartFacts | None = None
         self._turns = Turns(origin.mirrored or origin.url)
         self._validator = ""
         self._last_modified = ""
@@ -148,7 +150,7 @@ class Download:
         """Fetch, verify, admit. Failures go to the readers, not out of here."""
         part: Part | None = None
         try:
-            part = await self._shelf.blocking(self._shelf.store.begin, self.origin.key)
+            part = await self._open_part()
             self.body = GrowingBody(part, self._shelf.blocking)
             await self._fetch(part)
         except CheeseboxError as error:
@@ -159,6 +161,16 @@ class Download:
         finally:
             if part is not None:
                 part.discard()
+                if self._shelf.leftovers is not None:
+                    self._shelf.leftovers.forget(self.origin.key)
+
+    async def _open_part(self) -> Part:
+        taken = None if self._shelf.leftovers is None else await self._shelf.leftovers.take(self.origin)
+        if taken is None:
+            return await self._shelf.blocking(self._shelf.store.begin, self.origin.key)
+        part, self._left = taken
+        self._validator = self._left.validator
+        return part
 
     def _fail(self, error: CheeseboxError) -> None:
         if not self._is_failed:
@@ -172,6 +184,9 @@ class Download:
     async def _fetch(self, part: Part) -> None:
         writer = BatchWriter(part, self.growing, self._reservation, self._hasher(), self._shelf.blocking)
         try:
+            if self._left is not None:
+                hasher = await self._shelf.blocking(_hashed, part, self._hasher())
+                writer.begin_at(part.size, hasher)
             await self._fill(part, writer)
         finally:
             await writer.abandon()
@@ -212,6 +227,7 @@ class Download:
         url = self._turns.url
         headers = request_headers(part.size, validator=self._validator)
         async with self._upstream.request("GET", url, headers) as answer:
+            await self._go_on_or_begin_anew(answer, part, writer)
             begin = understand(answer.status, answer.headers, url, part.size, self.growing.total)
             self._check_validator(answer)
             await self._announce(answer, begin.total)
@@ -230,6 +246,25 @@ class Download:
         if self.growing.total is not None and part.size != self.growing.total:
             raise UpstreamBroken(f"{url}: ended after {part.size} of {self.growing.total} bytes")
         self._turns.succeeded()
+
+    async def _go_on_or_begin_anew(self, answer: UpstreamAnswer, part: Part, writer: BatchWriter) -> None:
+        """Use what was left of the file if the upstream goes on from there, else let go of it."""
+        left, self._left = self._left, None
+        if left is None:
+            return
+        told = f"bytes {part.size}-{left.total - 1}/{left.total}"
+        is_same = answer.headers.get("etag", left.validator) == left.validator
+        if answer.status == _PARTIAL and answer.headers.get("content-range") == told and is_same:
+            log.info("%s goes on from the %d bytes on disk", self.origin.key, part.size)
+            await self._reservation.extend(part.size)
+            self._reservation.wrote(part.size)
+            self.growing.advance(part.size)
+            return
+        self._validator = ""
+        await self._shelf.blocking(part.truncate)
+        writer.begin_at(0, self._hasher())
+        if answer.status in (_PARTIAL, _NOT_SATISFIABLE):
+            raise UpstreamBroken(f"{self._turns.url}: does not go on from what was left of it")
 
     def _check_validator(self, answer: UpstreamAnswer) -> None:
         """Refuse a part of another body: some servers disregard ``If-Range`` (RFC 9110 §13.1.5)."""
@@ -264,6 +299,10 @@ class Download:
             await self._reservation.extend(total or 0)
         finally:
             self.head.set_result(head)
+        if self._shelf.leftovers is not None and total is not None:
+            digest = self.origin.digest or ""
+            facts = PartFacts(self.origin.key, self._turns.url, self._validator, total, digest)
+            await self._shelf.leftovers.note(facts)
 
     async def _finish(self, part: Part, writer: BatchWriter) -> None:
         digest = await self._verify(part, writer.hasher.hexdigest())
@@ -305,6 +344,12 @@ class Download:
         except CheeseboxError as error:  # the trouble to tell is that of the file, not that of the page
             log.info("%s: no page to verify it by: %s", self.origin.key, error)
             return None
+
+
+def _hashed(part: Part, hasher: digests.Hasher) -> digests.Hasher:
+    for offset in range(0, part.size, _COMPARE):
+        hasher.update(part.read(offset, min(_COMPARE, part.size - offset)))
+    return hasher
 
 
 def matches(body: Readable, size: int, digest: Digest) -> bool:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from cheesebox.cache.blocking import Blocking
     from cheesebox.cache.eviction import Reservation, Room
+    from cheesebox.cache.leftovers import Leftovers
     from cheesebox.ports import Blob, Catalogue, Clock, Part, Store
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ class Shelf:
         self.room = room
         self.blocking = blocking
         self.clock = clock
+        self.leftovers: Leftovers | None = None
+        """What a crash left of downloads, where that is kept."""
         self._handles = Handles(catalogue)
         room.after_eviction.append(self._handles.clear)  # an open file takes room although it has no name
 

@@ -46,6 +46,10 @@ class BatchWriter:
         self._writing: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
 
+    def begin_at(self, size: int, hasher: Hasher) -> None:
+        """Begin where somebody else, or nobody, has written ``size`` bytes, which the hasher has seen."""
+        self.size, self.hasher = size, hasher
+
     async def push(self, chunk: bytes) -> None:
         """Take a chunk; waits only when the disk is a whole batch behind. Raises `StoreError`."""
         self.size += len(chunk)
