@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
 from cheesebox import __version__
+from cheesebox.access import Access
 from cheesebox.adapters.credentials import Credentials
 from cheesebox.adapters.disk_store import DiskStore
 from cheesebox.adapters.http_upstream import Connection, HttpUpstream
@@ -22,12 +23,14 @@ from cheesebox.cache.connectivity import Connectivity, GatedUpstream
 from cheesebox.cache.eviction import Limits, Room
 from cheesebox.cache.flights import Tasks
 from cheesebox.cache.ledger import Ledger, Statistics
+from cheesebox.cache.readiness import Readiness
 from cheesebox.cache.recent import Recent
 from cheesebox.cache.shelf import Shelf
 from cheesebox.cache.upstream_watch import UpstreamWatch
 from cheesebox.errors import CheeseboxError, StoreError
 from cheesebox.indexes import Indexes, credential_sources
 from cheesebox.management import Management, Observed
+from cheesebox.web.absent import Absent
 from cheesebox.web.access_log import AccessLog, to_logger
 from cheesebox.web.api import Api
 from cheesebox.web.dashboard.handler import Dashboard
@@ -77,7 +80,11 @@ class App:
         self._access_log = AccessLog(access_sink) if settings.access_log else None
         # Without a server of ours nobody looks into the table: nothing is put there.
         table = HotTable(0 if is_mounted else settings.hot_size // 2)
-        self.hot_lane = HotLane(table, self._ledger, self._access_log, self._touch, clock)
+        self.access: Access | None = None
+        if settings.access_file is not None:
+            self.access = Access(settings.access_file, settings.cache_dir, settings.admin_token)
+        self._door = None if self.access is None else self.access.door
+        self.hot_lane = HotLane(table, self._ledger, self._access_log, self._touch, clock, self._door)
         self.observed = Observed(
             self._ledger,
             self.statistics,
@@ -89,15 +96,13 @@ class App:
         self.connectivity.subscribe(table.clear)
         self._resources = AsyncExitStack()
         self._parts: _Parts | None = None
-        self._site: Site | None = None
+        self._site: Site | Absent = Absent("starting; without an end if no server runs its lifespan")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI scope."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            if self._site is None:
-                raise CheeseboxError("the application has not been started: its lifespan did not run")
             await self._site(scope, receive, send)
         else:
             raise CheeseboxError(f"nothing here answers {scope['type']}")
@@ -117,7 +122,7 @@ class App:
     @property
     def is_started(self) -> bool:
         """Whether it answers requests."""
-        return self._site is not None
+        return isinstance(self._site, Site)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -130,14 +135,20 @@ class App:
         """Open the store and the catalogue; raises `SettingsError` when that can't be."""
         try:
             self._listen_to_log()
+            if self.access is not None:
+                self.access.begin(self._resources)
             self._parts = await _open(
                 self.settings, self._resources, self._given_upstream, self._clock, self.observed
             )
+            if self.access is not None:
+                await self.access.open(self._resources)
             self._site = self._build_site(self._parts)
             self.connectivity.subscribe(self._parts.indexes.forgive)
             self._parts.shelf.room.after_eviction.append(self.hot_lane.table.unmap)
             if self._housekeeping:
                 self._parts.start_housekeeping(self.hot_lane)
+            if self.access is not None:
+                self.access.watch(self._parts.tasks)
             if self.connectivity.is_offline:
                 self.connectivity.tell()
         except BaseException:
@@ -151,7 +162,7 @@ class App:
 
     async def stop(self) -> None:
         """End downloads, write down what is counted, give the directory free."""
-        self._site = None
+        self._site = Absent("stopping")
         self.hot_lane.table.clear()
         self.hot_lane.settle()
         if self._access_log is not None:
@@ -165,10 +176,11 @@ class App:
         mounts = {index.mount.rstrip("/"): parts.indexes.app(index) for index in mounted}
         api = Api(parts.management.operations, Gate(self.settings.admin_token))
         dashboard = Dashboard(parts.management.operations)
-        own = OwnEndpoints(lambda: self._site is not None, api, dashboard)
+        readiness = Readiness(parts.shelf, time.monotonic)
+        own = OwnEndpoints(readiness.reason, api, parts.management.metrics, dashboard)
         statics = {static.mount: self._static_site(static, parts) for static in self.settings.statics}
-        recent = self.observed.recent
-        return Site(mounts, own, self._ledger, self._access_log, self.hot_lane.table, recent, statics)
+        table, recent = self.hot_lane.table, self.observed.recent
+        return Site(mounts, own, self._ledger, self._access_log, table, recent, statics, self._door)
 
     def _static_site(self, static: StaticSettings, parts: _Parts) -> StaticSite:
         tree = DirectoryTree(static.root)
@@ -177,6 +189,11 @@ class App:
     def _touch(self, key: Key, now: float, hits: int) -> None:
         if self._parts is not None:
             self._parts.shelf.catalogue.touch(key, now, hits)
+
+    @property
+    def run_token(self) -> str | None:
+        """What lets those in who own the cache directory; None: everybody may come in."""
+        return None if self.access is None else self.access.run_token
 
     def statistics(self) -> Statistics:
         """Count the answers since the start."""
@@ -218,19 +235,27 @@ def build_app(
 class _Parts:
     """The opened parts of one application."""
 
-    def __init__(self, shelf: Shelf, tasks: Tasks, indexes: Indexes, management: Management) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        tasks: Tasks,
+        indexes: Indexes,
+        management: Management,
+        statistics: Callable[[], Statistics],
+    ) -> None:
+        self._statistics = statistics
         self.shelf = shelf
         self.indexes = indexes
         self.management = management
-        self._tasks = tasks
+        self.tasks = tasks
 
     def start_housekeeping(self, lane: HotLane) -> None:
         """Begin what goes on beside the answers."""
-        self._tasks.start(self._flush_uses(lane), "flush uses")
-        self._tasks.start(self._sweep_unused(), "sweep unused")
+        self.tasks.start(self._flush_uses(lane), "flush uses")
+        self.tasks.start(self._sweep_unused(), "sweep unused")
         self.indexes.adoption.is_over = self.shelf.catalogue.fact("rebuilt") is not None
         if not self.indexes.adoption.is_over:
-            self._tasks.start(self._rebuild(), "rebuild catalogue")
+            self.tasks.start(self._rebuild(), "rebuild catalogue")
 
     async def _flush_uses(self, lane: HotLane) -> None:
         while True:
@@ -245,7 +270,7 @@ class _Parts:
     async def note_counts(self) -> None:
         """Write down what was counted since the last time."""
         try:
-            await self.shelf.blocking(self.management.recorder.note)
+            await self.shelf.blocking(self.management.recorder.note, self._statistics().tallies)
         except StoreError as error:
             log.error("counts not written down: %s", error)
 
@@ -297,7 +322,7 @@ async def _open(
     gated = {name: GatedUpstream(upstream, observed.connectivity) for name, upstream in watched.items()}
     indexes = Indexes(settings, shelf, gated.__getitem__, tasks, page_work, observed.connectivity)
     management = await blocking(Management, settings, file, observed, shelf, indexes, resources)
-    return _Parts(shelf, tasks, indexes, management)
+    return _Parts(shelf, tasks, indexes, management, observed.statistics)
 
 
 async def _upstreams(

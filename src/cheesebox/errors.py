@@ -107,6 +107,11 @@ class Unauthorized(CheeseboxError):
     status = 401
     title = "Unauthorized"
 
+    def __init__(self, message: str, *, challenge: str = 'Bearer realm="cheesebox"') -> None:
+        super().__init__(message)
+        self.challenge = challenge
+        """What to send along as ``WWW-Authenticate`` (RFC 9110 §11.6.1)."""
+
 
 class Forbidden(CheeseboxError):
     """Not allowed, whatever the credentials."""
@@ -199,6 +204,14 @@ class ShuttingDown(CheeseboxError):
 
     status = 503
     title = "Shutting down"
+    retry_after = 1
+
+
+class Busy(CheeseboxError):
+    """Too much of one kind at once."""
+
+    status = 503
+    title = "Busy"
     retry_after = 1
 
 

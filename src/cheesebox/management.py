@@ -11,6 +11,7 @@ from cheesebox.cache.blocking import Blocking
 from cheesebox.cache.history import Recorder
 from cheesebox.cache.purge import Purge
 from cheesebox.settings import describe, describe_tables
+from cheesebox.web.metrics import Metrics
 from cheesebox.web.models import SettingRow
 from cheesebox.web.operations import Operations, Sight
 
@@ -63,7 +64,7 @@ class Management:
         resources.callback(holdings.close)
         blocking = Blocking(1)
         resources.callback(blocking.close)
-        self.recorder = Recorder(observed.ledger, history, shelf.clock)
+        self.recorder = Recorder(history, shelf.clock)
 
         def forget(keys: Sequence[Key]) -> None:
             indexes.forget(keys)
@@ -87,6 +88,7 @@ class Management:
         )
         purge = Purge(shelf, holdings, forget)
         self.operations = Operations(sight, history, holdings, purge, shelf.clock, blocking)
+        self.metrics = Metrics(sight, blocking)
 
 
 def in_force(settings: Settings) -> Iterator[SettingRow]:

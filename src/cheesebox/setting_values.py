@@ -150,6 +150,7 @@ CHECKS: Mapping[str, _Check] = {
     "status_header": _matches(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "a header's name: letters, digits and hyphens"),
     "name": _matches(r"[a-z0-9][a-z0-9-]*", "a name of lower-case letters, digits and hyphens"),
     "cache_dir": (lambda value: value != Path("/"), "allowed: name a directory of its own"),
+    "access_file": (Path.is_file, "a file: name one with lines that the command cheesebox access writes"),
     "ca_bundle": (Path.is_file, "a file: name a PEM file of certificates"),
     "tls_cert": (Path.is_file, "a file: name a PEM file with a certificate"),
     "tls_key": (Path.is_file, "a file: name a PEM file with a key"),

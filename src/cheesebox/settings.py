@@ -245,6 +245,9 @@ class Settings:
     admin_token: str | None = _secret(
         Group.SERVER, "bearer token of those who may change something by the API"
     )
+    access_file: Path | None = _field(  # noqa: RUF009 - it makes a field, not a value
+        Unit.PATH, Group.SERVER, "file of those who may use the cache; if not set all may", None
+    )
     tls_cert: Path | None = _field(  # noqa: RUF009 - it makes a field, not a value
         Unit.PATH, Group.SERVER, "serve with TLS: certificate chain (PEM), read again when it changes", None
     )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cheesebox.simple.merging import merge_lists, merge_pages
 from cheesebox.simple.model import DistributionFile, ProjectList, ProjectPage
 from cheesebox.simple.names import ProjectName, canonical_spelling
+from cheesebox.web.models import PurgeRequest
 from tests.fakes.faults import Delay, Status
 
 SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
@@ -357,3 +358,15 @@ def test_what_a_source_withholds_is_withheld_by_the_merged_index_too(serve, publ
     for path in (f"/all/sources/public{denied.path}", f"/all{denied.path}"):
         assert box.get(path).status == 403
     assert "2.0" not in json.loads(box.get("/all/pypi/demo/json").body)["releases"]
+
+
+def test_what_is_purged_of_a_source_is_fetched_again_below_the_merged_mount(launch, public):
+    theirs = public.add_wheel("demo", "9.9")
+    box = launch()
+    (link,) = files(box).values()
+    assert box.follow(PAGE, link).status == 200
+    public.add_wheel("demo", "10.0")
+    box.call(box.app._parts.management.operations.purge(PurgeRequest(project="demo", index="public")))
+    assert len(files(box)) == 2
+    assert box.follow(PAGE, link)["x-cache2"] == "MISS"
+    assert public.count(theirs.path) == 2

@@ -116,9 +116,12 @@ class Bench:
         self.accesses: list[Access] = []
         self.access_log = AccessLog(self.accesses.extend)
         self.hot = HotTable(1000)
-        own = OwnEndpoints(lambda: False)
+        own = OwnEndpoints(self._reason)
         index: Any = StandInIndex(answer)
         self.site = Site({"/pypi": index}, own, self.counter, self.access_log, self.hot, Recent())
+
+    async def _reason(self) -> str:
+        return "starting"
 
     async def exchange(self, exchange: Exchange, method: str = "GET", path: str = "/pypi/x") -> Exchange:
         """Run one request to its end."""

@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from cheesebox.adapters.sqlite_catalogue import COLUMNS, entry_of
 from cheesebox.errors import StoreError
@@ -46,7 +47,11 @@ class SqliteHoldings:
         self._lock = threading.Lock()
         with _translated():
             self._db = sqlite3.connect(
-                f"file:{path}?mode=ro", uri=True, check_same_thread=False, isolation_level=None, timeout=10
+                f"file:{quote(str(path))}?mode=ro",
+                uri=True,
+                check_same_thread=False,
+                isolation_level=None,
+                timeout=10,
             )
 
     def projects(self, search: str, order: Order, limit: int, offset: int = 0) -> list[ProjectSum]:

@@ -9,7 +9,6 @@ from cheesebox.ports import Count, HourCount
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cheesebox.cache.ledger import Ledger
     from cheesebox.ports import Clock, History, Tally
 
 HOUR = 3600
@@ -34,18 +33,20 @@ def gained(before: Mapping[Tally, Count], after: Mapping[Tally, Count]) -> dict[
 
 
 class Recorder:
-    """Writes the ledger's gains into the history. ``note`` blocks; one caller at a time."""
+    """Writes what was counted since the last time into the history."""
 
-    def __init__(self, ledger: Ledger, history: History, clock: Clock) -> None:
-        self._ledger = ledger
+    def __init__(self, history: History, clock: Clock) -> None:
         self._history = history
         self._clock = clock
         self._noted: Mapping[Tally, Count] = {}
         self._pruned = 0
 
-    def note(self) -> None:
-        """Write down what is new; raises `StoreError`, and then it is tried again with the next."""
-        now = self._ledger.statistics().tallies
+    def note(self, now: Mapping[Tally, Count]) -> None:
+        """Write down what is new in ``now``, all that was counted since the start. Blocks.
+
+        One caller at a time. Raises `StoreError`, and then it is tried again with the next. It takes
+        the counts, not the ledger: that one belongs to the event loop, and this runs in a thread.
+        """
         hour = hour_of(self._clock())
         gains = gained(self._noted, now)
         if gains:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cheesebox.ports import Count, Tally
@@ -18,9 +18,10 @@ ANSWERED, FAILED = "answered", "failed"
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What was counted, by tally."""
+    """What was counted, by tally; and how many answers had each HTTP status."""
 
     tallies: Mapping[Tally, Count]
+    codes: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def answers(self) -> dict[tuple[str, str], tuple[int, int]]:
@@ -39,12 +40,19 @@ class Ledger:
     def __init__(self) -> None:
         self._answers: Counter[Tally] = Counter()
         self._bytes: Counter[Tally] = Counter()
+        self._codes: Counter[int] = Counter()
 
     def count(self, tally: Tally, size: int, answers: int = 1) -> None:
         """Count answers with ``size`` bytes of bodies in all."""
         self._answers[tally] += answers
         self._bytes[tally] += size
 
+    def count_code(self, code: int, answers: int = 1) -> None:
+        """Count answers with this HTTP status."""
+        if answers:
+            self._codes[code] += answers
+
     def statistics(self) -> Statistics:
         """Give what was counted."""
-        return Statistics({tally: Count(n, self._bytes[tally]) for tally, n in self._answers.items()})
+        tallies = {tally: Count(n, self._bytes[tally]) for tally, n in self._answers.items()}
+        return Statistics(tallies, dict(self._codes))

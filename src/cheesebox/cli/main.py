@@ -79,6 +79,7 @@ COMMANDS = {
         "Remove what is cached, so that it is fetched again.",
         {"1": "nothing of some project was cached"},
     ),
+    "access": Entry("cheesebox.cli.access", "Write a line for the access file."),
     "verify": Entry(
         "cheesebox.cli.verify",
         "Hash all that is stored and find what is damaged.",

@@ -15,7 +15,7 @@ from rich.console import Console
 from cheesebox.app import build_app
 from cheesebox.cli.client_environment import client_environment
 from cheesebox.cli.options import SettingsCommand, settings_from
-from cheesebox.cli.running_server import find_server
+from cheesebox.cli.running_server import find_server, let_in
 from cheesebox.cli.serve import server_options
 from cheesebox.cli.summary import summary
 from cheesebox.server import logs
@@ -54,7 +54,8 @@ def _run(config: Path | None, command: tuple[str, ...], **options: Any) -> int:
 
 async def _beside_server(app: App, settings: Settings, command: Sequence[str]) -> int:
     with listen("127.0.0.1", 0) as sock:
-        environ = client_environment(os.environ, _simple_url(root_url(sock), settings))
+        root = let_in(root_url(sock), app.run_token)
+        environ = client_environment(os.environ, _simple_url(root, settings))
         async with serving(app, sock, server_options(settings, app)):
             return await _command(command, environ)
 

@@ -16,13 +16,14 @@ from cheesebox.adapters.disk_store import is_in_use
 from cheesebox.app import build_app
 from cheesebox.cli.lock_options import index_of, lock_options, targets_of, wishes_of
 from cheesebox.cli.options import SettingsCommand, settings_from
-from cheesebox.cli.running_server import find_server
+from cheesebox.cli.running_server import find_server, let_in
 from cheesebox.cli.serve import server_options
 from cheesebox.cli.warm_progress import shown
 from cheesebox.errors import SettingsError
 from cheesebox.server import logs
 from cheesebox.server.run import run, serving
 from cheesebox.server.sockets import listen, root_url
+from cheesebox.setting_values import redacted
 from cheesebox.units import human_size
 from cheesebox.warming.client import cache_client
 from cheesebox.warming.filling import Filling
@@ -99,7 +100,7 @@ async def _mount_url(way: _Way) -> AsyncIterator[str]:
         async with _served(_with_relative_links(way.settings)) as root:
             yield mount_url(root, way.index.mount)
     elif (found := find_server(way.settings)) is not None:
-        print(f"cheesebox: a server uses this cache: it is asked, at {found}", file=sys.stderr)
+        print(f"cheesebox: a server uses this cache: it is asked, at {redacted(found)}", file=sys.stderr)
         yield mount_url(found, way.index.mount)
     else:
         raise SettingsError(
@@ -120,7 +121,7 @@ async def _served(settings: Settings) -> AsyncIterator[str]:
     app = build_app(settings, access_sink=sink)
     with listen("127.0.0.1", 0) as sock:
         async with serving(app, sock, server_options(settings, app)):
-            yield root_url(sock)
+            yield let_in(root_url(sock), app.run_token)
 
 
 def _with_relative_links(settings: Settings) -> Settings:

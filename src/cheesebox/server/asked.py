@@ -15,11 +15,9 @@ if TYPE_CHECKING:
 
 _METHODS = {b"GET": "GET", b"HEAD": "HEAD"}
 _USUAL = frozenset({b"host", b"user-agent", b"connection"})
-_UNUSUAL = frozenset(
+_ONCE = frozenset({b"accept", b"accept-encoding", b"if-none-match", b"authorization"})
+_UNUSUAL = _ONCE | frozenset(
     {
-        b"accept",  # a second one
-        b"accept-encoding",
-        b"if-none-match",
         b"range",
         b"if-range",
         b"if-match",
@@ -28,7 +26,6 @@ _UNUSUAL = frozenset(
         b"transfer-encoding",
         b"expect",
         b"upgrade",
-        b"authorization",
     }
 )
 
@@ -42,6 +39,7 @@ class Asked:
     if_none_match: bytes | None
     method: str
     path: str
+    authorization: bytes | None = None
     ready: ref[ReadyAnswer] | None = None
 
     def is_answered_by(self, etag: bytes) -> bool:
@@ -56,22 +54,20 @@ def read(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -
     """Read a request head; None if anything about it is unusual. Header names are in lower case."""
     if method not in _METHODS:
         return None
-    accept = accept_encoding = if_none_match = None
+    once: dict[bytes, bytes] = {}
     has_date = False
     for name, value in headers:
         if name in _USUAL:
             continue
-        if name == b"accept" and accept is None:
-            accept = value
-        elif name == b"accept-encoding" and accept_encoding is None:
-            accept_encoding = value
-        elif name == b"if-none-match" and if_none_match is None:
-            if_none_match = value
+        if name in _ONCE and name not in once:
+            once[name] = value
         elif name == b"if-modified-since":
             has_date = True
         elif name in _UNUSUAL or (name == b"cache-control" and b"no-cache" in value.lower()):
             return None
-    if has_date and if_none_match is None:
+    known = once.get(b"if-none-match")
+    if has_date and known is None:
         return None
     path = target.decode("latin-1").partition("?")[0]
-    return Asked(target, (accept or b"", accept_encoding or b""), if_none_match, _METHODS[method], path)
+    negotiated = once.get(b"accept", b""), once.get(b"accept-encoding", b"")
+    return Asked(target, negotiated, known, _METHODS[method], path, once.get(b"authorization"))

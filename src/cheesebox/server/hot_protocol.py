@@ -158,8 +158,8 @@ class HotProtocol(HttpToolsProtocol):
         )
 
     def _give(self, asked: Asked) -> bool:
-        """Answer, unless the ready answer does not hold any more."""
-        found = self._find(asked)
+        """Answer, unless the ready answer does not hold any more, or is not for this client."""
+        found = self._find(asked) if self.shared.lane.admits(asked.authorization) else None
         if found is None:
             return False
         ready, remaining = found

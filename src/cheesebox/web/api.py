@@ -1,125 +1,141 @@
-"""The API below ``/-/api/v1/``: JSON in, JSON out. Reading is open, changing goes through the gate."""
+"""The API below ``/-/api/v1/``: JSON in, JSON out. Reading is open, changing goes through the gate.
+
+One table says what can be read; requests are routed by it, and the OpenAPI document is made of it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 import msgspec
 
 from cheesebox.errors import InvalidName, InvalidRequest
 from cheesebox.ports import Order
-from cheesebox.web import models, problems
+from cheesebox.web import models, openapi, problems
 from cheesebox.web.http import Request, Response, read_body
+from cheesebox.web.openapi import PROJECT, Change, Read
+from cheesebox.web.parameters import Choice, Text, Whole
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from cheesebox.web.gate import Gate
     from cheesebox.web.http import Receive
     from cheesebox.web.operations import Operations
 
-    Handler = Callable[[Request], Awaitable[msgspec.Struct]]
+    Handler = Callable[["_Asked"], Awaitable[msgspec.Struct]]
 
+PREFIX = "/-/api/v1/"
+DESCRIPTION = "openapi.json"
 _LONGEST_BODY = 64 * 1024
-_MOST_HOURS = 35 * 24
-_MOST_PROJECTS = 1000
+
+HOURS = Whole("hours", "how many hours back, with this one", 24, 1, 35 * 24)
+SEARCH = Text("search", "a part of the project's name, in any spelling")
+ORDER = Choice("order", "names go upwards, all else downwards", tuple(order.value for order in Order))
+LIMIT = Whole("limit", "how many at most", 100, 1, 1000)
+OFFSET = Whole("offset", "how many to leave out at the beginning", 0, 0, 10**9)
+
+PURGE = Change(
+    "purge", "Remove cached objects; the next request asks upstream.", models.PurgeRequest, models.Purged
+)
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
-    """A whole number in the query, with its bounds."""
+class _Asked:
+    """A read as its handler gets it; ``project`` is what the path says at that place."""
 
-    name: str
-    default: int
-    least: int
-    most: int
-
-    def read(self, request: Request) -> int:
-        """Give its value; raises `InvalidRequest`."""
-        text = request.parameter(self.name)
-        if text is None:
-            return self.default
-        if not text.isascii() or not text.isdecimal() or not self.least <= int(text[:20]) <= self.most:
-            raise InvalidRequest(f"{self.name}: a whole number from {self.least} to {self.most} is allowed")
-        return int(text)
-
-
-HOURS = Parameter("hours", 24, 1, _MOST_HOURS)
-LIMIT = Parameter("limit", 100, 1, _MOST_PROJECTS)
-OFFSET = Parameter("offset", 0, 0, 10**9)
+    request: Request
+    project: str = ""
 
 
 class Api:
-    """Routes of the API."""
+    """Answers what is asked below its prefix."""
 
     def __init__(self, operations: Operations, gate: Gate) -> None:
         self._operations = operations
         self._gate = gate
-        self._reads: dict[str, Handler] = {
-            "overview": self._overview,
-            "history": self._history,
-            "projects": self._projects,
-            "highlights": self._highlights,
-            "activity": self._activity,
-            "settings": self._settings,
-        }
-        self._changes: dict[str, Callable[[bytes], Awaitable[msgspec.Struct]]] = {"purge": self._purge}
+        self._reads = {read.path: (read, handler) for read, handler in self._table()}
+
+    def _table(self) -> Iterator[tuple[Read, Handler]]:
+        yield Read("overview", "State of the cache, counts since the start.", models.Overview), self._overview
+        history = Read("history", "Counts by the hour, over restarts.", models.HistoryDocument, (HOURS,))
+        yield history, self._history
+        query = (SEARCH, ORDER, LIMIT, OFFSET)
+        yield Read("projects", "What is cached, by project.", models.Projects, query), self._projects
+        yield Read(f"projects/{PROJECT}", "What is cached of one project.", models.Project), self._project
+        highlights = Read(
+            "highlights", "Newest and largest files, sums by index and kind.", models.Highlights
+        )
+        yield highlights, self._highlights
+        activity = Read("activity", "Downloads under way, recent errors and stale answers.", models.Activity)
+        yield activity, self._activity
+        settings = Read("settings", "Settings in force; secrets are hidden.", models.SettingsDocument)
+        yield settings, self._settings
 
     async def answer(self, request: Request, path: str, receive: Receive) -> Response:
         """Answer a request for ``path`` below the API; raises `CheeseboxError`."""
-        if path in self._changes:
-            return await self._change(request, path, receive)
-        if path in self._reads or path.startswith("projects/"):
-            if not request.is_read:
-                return problems.method_not_allowed("GET, HEAD")
-            return _json(await self._read(request, path))
-        return problems.not_found()
+        if path == PURGE.path:
+            return await self._change(request, receive)
+        name, asked = _understood(request, path)
+        if name not in self._reads and name != DESCRIPTION:
+            return problems.not_found()
+        if not request.is_read:
+            return problems.method_not_allowed("GET, HEAD")
+        if name == DESCRIPTION:
+            return _json(self._described(request.prefix + PREFIX))
+        _, handler = self._reads[name]
+        return _json(await handler(asked))
 
-    async def _read(self, request: Request, path: str) -> msgspec.Struct:
-        handler = self._reads.get(path)
-        if handler is not None:
-            return await handler(request)
-        return await self._operations.project(unquote(path.removeprefix("projects/")))
+    def _described(self, root: str) -> dict[str, Any]:
+        return openapi.document([read for read, _ in self._reads.values()], [PURGE], root)
 
-    async def _change(self, request: Request, path: str, receive: Receive) -> Response:
+    async def _change(self, request: Request, receive: Receive) -> Response:
         if request.method != "POST":
             return problems.method_not_allowed("POST")
         self._gate.clear(request)
-        return _json(await self._changes[path](await read_body(receive, _LONGEST_BODY)))
+        body = _decoded(await read_body(receive, _LONGEST_BODY), PURGE.body)
+        return _json(await self._purge(body))
 
-    async def _overview(self, _: Request) -> models.Overview:
+    async def _overview(self, _: _Asked) -> models.Overview:
         return self._operations.overview()
 
-    async def _history(self, request: Request) -> models.HistoryDocument:
-        return await self._operations.history(HOURS.read(request))
+    async def _history(self, asked: _Asked) -> models.HistoryDocument:
+        return await self._operations.history(HOURS.read(asked.request))
 
-    async def _projects(self, request: Request) -> models.Projects:
-        order = request.parameter("order") or Order.NAME.value
-        if order not in Order.__members__.values():
-            raise InvalidRequest(f"order: one of {', '.join(Order)} is allowed")
-        search = (request.parameter("search") or "").lower()
-        return await self._operations.projects(
-            search, Order(order), LIMIT.read(request), OFFSET.read(request)
-        )
+    async def _projects(self, asked: _Asked) -> models.Projects:
+        request = asked.request
+        search, order = SEARCH.read(request), Order(ORDER.read(request))
+        return await self._operations.projects(search, order, LIMIT.read(request), OFFSET.read(request))
 
-    async def _highlights(self, _: Request) -> models.Highlights:
+    async def _project(self, asked: _Asked) -> models.Project:
+        return await self._operations.project(asked.project)
+
+    async def _highlights(self, _: _Asked) -> models.Highlights:
         return await self._operations.highlights()
 
-    async def _activity(self, _: Request) -> models.Activity:
+    async def _activity(self, _: _Asked) -> models.Activity:
         return self._operations.activity()
 
-    async def _settings(self, _: Request) -> models.SettingsDocument:
+    async def _settings(self, _: _Asked) -> models.SettingsDocument:
         return self._operations.settings()
 
-    async def _purge(self, body: bytes) -> models.Purged:
+    async def _purge(self, body: models.PurgeRequest) -> models.Purged:
         try:
-            return await self._operations.purge(_decoded(body, models.PurgeRequest))
+            return await self._operations.purge(body)
         except InvalidName as error:
             raise InvalidRequest(str(error)) from error
+
+
+def _understood(request: Request, path: str) -> tuple[str, _Asked]:
+    """Give the path as the table has it, and what stands at the place of the project."""
+    head, slash, rest = path.partition("/")
+    if slash and rest and "/" not in rest:
+        return f"{head}/{PROJECT}", _Asked(request, unquote(rest))
+    return path, _Asked(request)
 
 
 def _decoded(body: bytes, kind: type[T]) -> T:
@@ -129,7 +145,7 @@ def _decoded(body: bytes, kind: type[T]) -> T:
         raise InvalidRequest(f"the body is not what it should be: {error}") from error
 
 
-def _json(document: msgspec.Struct) -> Response:
+def _json(document: object) -> Response:
     body = msgspec.json.encode(document)
     headers = [
         ("content-type", "application/json"),

@@ -6,9 +6,9 @@ caused is refused even with the token, since the browser may have added it by it
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from cheesebox.errors import Forbidden, Unauthorized
 
@@ -32,11 +32,20 @@ class Gate:
             raise Forbidden("another site's page may not change this cache")
         if not self._token:
             raise Forbidden("nothing can be changed over the network: no admin_token is set")
-        scheme, _, given = (request.header("authorization") or "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(
-            given.strip().encode(), self._token.encode()
-        ):
+        given = bearer_token(request.header("authorization"))
+        if given is None or not is_same_secret(given, self._token.encode()):
             raise Unauthorized("this needs the admin token: Authorization: Bearer …")
+
+
+def bearer_token(authorization: str | None) -> bytes | None:
+    """Give the token of an ``Authorization: Bearer`` field (RFC 6750 §2.1), as its bytes were sent."""
+    scheme, _, given = (authorization or "").partition(" ")
+    return given.strip().encode("latin-1") if scheme.lower() == "bearer" else None
+
+
+def is_same_secret(given: bytes, secret: bytes) -> bool:
+    """Compare in a time that tells neither where they differ nor how long the secret is."""
+    return hmac.compare_digest(hashlib.sha256(given).digest(), hashlib.sha256(secret).digest())
 
 
 def is_cross_site(request: Request) -> bool:
@@ -45,4 +54,4 @@ def is_cross_site(request: Request) -> bool:
     if site is not None:
         return site not in _OWN_SITE
     origin = request.header("origin")
-    return origin is not None and urlsplit(origin).netloc != request.header("host")
+    return origin is not None and origin.partition("://")[2] != request.header("host")

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from cheesebox.cache.ledger import Ledger
     from cheesebox.ports import Clock, Key
     from cheesebox.web.access_log import AccessLog
+    from cheesebox.web.door import Door
     from cheesebox.web.hot import HotTable, Negotiated, ReadyAnswer
 
 _HIT = Verdict.HIT.value
+_OK, _NOT_MODIFIED = 200, 304
 
 
 def facts_of(status: int, size: int, method: str, path: str, client: str) -> Facts:
@@ -33,13 +35,21 @@ class HotLane:
         access_log: AccessLog | None,
         touch: Callable[[Key, float, int], None],
         clock: Clock,
+        door: Door | None = None,
     ) -> None:
+        """``door`` knows who may have an answer; None: everybody may."""
         self.table = table
+        self._door = door
         self._ledger = ledger
         self._access_log = access_log
         self._touch = touch
         self._clock = clock
         self._used: list[ReadyAnswer] = []
+        self._not_modified = 0
+
+    def admits(self, authorization: bytes | None) -> bool:
+        """Tell whether a request with this ``Authorization`` field may be answered here."""
+        return self._door is None or self._door.knows(authorization)
 
     def find(self, target: bytes, negotiated: Negotiated) -> tuple[ReadyAnswer, int] | None:
         """Give a ready answer that holds, and its remaining freshness lifetime in seconds."""
@@ -65,6 +75,8 @@ class HotLane:
             self._used.append(ready)
         ready.hits += 1
         ready.sent += facts.bytes
+        if facts.status == _NOT_MODIFIED:
+            self._not_modified += 1
         if self._access_log is not None:
             self._access_log.write((self._clock(), facts))
 
@@ -72,6 +84,9 @@ class HotLane:
         """Hand the counted uses to the statistics, and to the catalogue for its order of eviction."""
         used, self._used = self._used, []
         now = self._clock()
+        self._ledger.count_code(_OK, sum(ready.hits for ready in used) - self._not_modified)
+        self._ledger.count_code(_NOT_MODIFIED, self._not_modified)
+        self._not_modified = 0
         for ready in used:
             self._ledger.count(ready.tally, ready.sent, ready.hits)
             self._touch(ready.key, now, ready.hits)

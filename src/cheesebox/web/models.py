@@ -8,6 +8,15 @@ from __future__ import annotations
 from msgspec import Struct
 
 
+class Problem(Struct, frozen=True):
+    """Why there is no answer (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str | None = None
+
+
 class Counted(Struct, frozen=True):
     """Answers of one index, kind and outcome (a cache status; or ``answered``, ``failed`` upstream)."""
 

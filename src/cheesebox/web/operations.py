@@ -13,7 +13,7 @@ from cheesebox.cache.purge import Selection
 from cheesebox.cache.sums import summed
 from cheesebox.errors import InvalidRequest
 from cheesebox.ports import Key
-from cheesebox.simple.names import normalize, version_of
+from cheesebox.simple.names import canonical_spelling, normalize, version_of
 from cheesebox.web import models
 
 if TYPE_CHECKING:
@@ -124,7 +124,8 @@ class Operations:
 
     async def projects(self, search: str, order: Order, limit: int, offset: int) -> models.Projects:
         """Give a part of the projects; raises `StoreError`."""
-        found = await self._blocking(self._holdings.projects, search, order, limit + 1, offset)
+        spelled = canonical_spelling(search)  # any spelling finds the normalised names
+        found = await self._blocking(self._holdings.projects, spelled, order, limit + 1, offset)
         rows = [models.ProjectRow(**asdict(row)) for row in found[:limit]]
         return models.Projects(rows, offset + limit if len(found) > limit else None)
 

@@ -6,26 +6,34 @@ from typing import TYPE_CHECKING
 
 from cheesebox.errors import CheeseboxError
 from cheesebox.web import problems
+from cheesebox.web.api import PREFIX
 from cheesebox.web.http import Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from cheesebox.web.api import Api
     from cheesebox.web.dashboard.handler import Dashboard
     from cheesebox.web.http import Receive
+    from cheesebox.web.metrics import Metrics
 
-_API = "/-/api/v1/"
+HEALTH, READY = "/-/health", "/-/ready"
 
 
 class OwnEndpoints:
     """Health, readiness, and what people who run the cache look at."""
 
     def __init__(
-        self, is_ready: Callable[[], bool], api: Api | None = None, dashboard: Dashboard | None = None
+        self,
+        reason: Callable[[], Awaitable[str | None]],
+        api: Api | None = None,
+        metrics: Metrics | None = None,
+        dashboard: Dashboard | None = None,
     ) -> None:
-        self._is_ready = is_ready
+        """``reason`` tells why requests can't be answered as they should be; None: they can."""
+        self._reason = reason
         self._api = api
+        self._metrics = metrics
         self._dashboard = dashboard
 
     async def answer(self, request: Request, receive: Receive) -> Response:
@@ -36,15 +44,17 @@ class OwnEndpoints:
             return problems.problem(error)
 
     async def _answer(self, request: Request, receive: Receive) -> Response:
-        if self._api is not None and request.path.startswith(_API):
-            return await self._api.answer(request, request.path.removeprefix(_API), receive)
+        if self._api is not None and request.path.startswith(PREFIX):
+            return await self._api.answer(request, request.path.removeprefix(PREFIX), receive)
         if not request.is_read:
             return problems.method_not_allowed("GET, HEAD")
-        match request.path:
-            case "/-/health":
-                return _text(200, "ok\n")
-            case "/-/ready":
-                return _text(200, "ready\n") if self._is_ready() else _text(503, "not ready\n")
+        if request.path == HEALTH:
+            return _text(200, "ok\n")
+        if request.path == READY:
+            reason = await self._reason()
+            return _text(200, "ready\n") if reason is None else _text(503, f"not ready: {reason}\n")
+        if request.path == "/-/metrics" and self._metrics is not None:
+            return await self._metrics.answer(request)
         shown = None
         if self._dashboard is not None:
             shown = await self._dashboard.answer(request, request.path.removeprefix("/-/"))
@@ -58,4 +68,4 @@ def _text(status: int, text: str) -> Response:
         ("content-length", str(len(body))),
         ("cache-control", "no-store"),
     ]
-    return Response(status, headers, body)
+    return Response(status, headers, body, kind="own")

@@ -10,6 +10,7 @@ from cheesebox.errors import (
     InvalidName,
     InvalidPath,
     NotFound,
+    Unauthorized,
     UnreadableMetadata,
 )
 from cheesebox.simple.invalid_metadata import invalid_metadata
@@ -41,6 +42,8 @@ def problem(error: CheeseboxError) -> Response:
         ("cache-control", "no-store"),
         ("access-control-allow-origin", "*"),
     ]
+    if isinstance(error, Unauthorized):
+        headers.append(("www-authenticate", error.challenge))
     if error.retry_after is not None:
         headers.append(("retry-after", str(error.retry_after)))
     return Response(error.status, headers, body)

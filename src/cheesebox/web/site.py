@@ -12,6 +12,7 @@ from cheesebox.errors import CheeseboxError
 from cheesebox.ports import Tally
 from cheesebox.web import problems
 from cheesebox.web.access_log import Facts
+from cheesebox.web.door import keep_private
 from cheesebox.web.http import (
     ClientGone,
     Receive,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from cheesebox.cache.ledger import Ledger
     from cheesebox.cache.recent import Recent
     from cheesebox.web.access_log import AccessLog
+    from cheesebox.web.door import Door
     from cheesebox.web.hot import HotTable, Negotiated
     from cheesebox.web.index_app import IndexApp
     from cheesebox.web.own import OwnEndpoints
@@ -57,7 +59,10 @@ class Site:
         hot: HotTable,
         recent: Recent,
         statics: Mapping[str, StaticSite] | None = None,
+        door: Door | None = None,
     ) -> None:
+        """``door`` says who gets in; None: everybody does."""
+        self._door = door
         self._mounts = sorted(mounts.items(), key=lambda item: -len(item[0]))
         self._statics = sorted((statics or {}).items(), key=lambda item: -len(item[0]))
         self._own = own
@@ -85,6 +90,7 @@ class Site:
                 await send_response(response, request.method, receive, sent)
         finally:
             self._ledger.count(Tally(response.index, response.kind, response.cache), sent.body_bytes)
+            self._ledger.count_code(response.status)
             self._log(request, response, sent.body_bytes, started)
             if response.cache == Verdict.STALE.value:
                 self._recent.stale(time.time(), request.path)
@@ -104,7 +110,10 @@ class Site:
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
         try:
-            return await self._route(request, receive)
+            if self._door is None:
+                return await self._route(request, receive)
+            await self._door.admit(request)
+            return keep_private(await self._route(request, receive))
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             return _failure(request, error)
 

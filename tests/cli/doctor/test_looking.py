@@ -1,6 +1,7 @@
 import fcntl
 import os
 import stat
+import time
 import urllib.request
 
 import pytest
@@ -112,6 +113,12 @@ def test_the_configured_address_is_tried(tmp_path, pypi):
     with CheeseboxProcess(pypi.simple_url, tmp_path / "cache") as box:
         port = int(box.mount_url.split(":")[2].split("/")[0])
         assert look_for_server(Settings(port=port)) is Listener.READY
+        (tmp_path / "cache" / ".parts").rename(tmp_path / "away")
+        deadline = time.monotonic() + 20
+        while look_for_server(Settings(port=port)) is not Listener.NOT_READY:  # it was looked at just now
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        (tmp_path / "away").rename(tmp_path / "cache" / ".parts")
     assert look_for_server(Settings(port=port)) is Listener.NOBODY
     assert look_for_server(Settings(port=int(pypi.url.rpartition(":")[2]))) is Listener.OTHER
 

@@ -170,4 +170,6 @@ def look_for_server(settings: Settings) -> Listener:
         return Listener.OTHER
     finally:
         connection.close()
-    return {b"ready\n": Listener.READY, b"not ready\n": Listener.NOT_READY}.get(said, Listener.OTHER)
+    if said.startswith(b"not ready"):  # the reason follows
+        return Listener.NOT_READY
+    return Listener.READY if said == b"ready\n" else Listener.OTHER

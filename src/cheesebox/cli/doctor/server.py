@@ -26,7 +26,7 @@ def judge_server(listener: Listener, url: str) -> Finding:
         case Listener.READY:
             return ok("server", f"cheesebox answers at {url}")
         case Listener.NOT_READY:
-            return warn("server", f"cheesebox at {url} is starting or stopping", "look again in a moment")
+            return warn("server", f"cheesebox at {url} is not ready", f"see {url}/-/ready")
         case Listener.NOBODY:
             return warn("server", f"nobody listens at {url}", "cheesebox serve")
         case Listener.OTHER:
