@@ -31,15 +31,15 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command as somebody types it, and what is shown of its output (… stands for anything)."""
+    """A command as it is typed, and what is shown of its output: … stands for anything, as does nothing."""
 
     line: str
     output: str
 
     @property
     def expected(self) -> re.Pattern[str]:
-        """What the output has to look like; trailing blanks of its lines don't count."""
-        return re.compile(".*".join(map(re.escape, self.output.split("…"))), re.DOTALL)
+        """What the output has to look like."""
+        return re.compile(".*".join(map(re.escape, (self.output or "…").split("…"))), re.DOTALL)
 
 
 def blocks_of(page: Path) -> list[Block]:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _HEAD = """\
 # Settings
 
-Every setting has one name. It is a key of the TOML file, a variable with `CHEESEBOX_` before it, and an option
-with hyphens in place of underscores:
+Every setting has one name. It is a key of the TOML file, a variable with `CHEESEBOX_` before it, and an
+option with hyphens in place of underscores:
 
 ```toml
 max_size = "20GB"
@@ -33,13 +33,14 @@ $ CHEESEBOX_MAX_SIZE=20GB cheesebox doctor
 $ cheesebox serve --max-size 20GB
 ```
 
-The command line wins over the environment, the environment over the file. The file is the one of `--config`, else
-the one that `CHEESEBOX_CONFIG` names, else `cheesebox.toml` of the current directory, if there is one. An empty
-variable counts as not set. An unknown key, variable or value ends the program with one line that names it and what
-is allowed. The [dashboard](dashboard.md) and `/-/api/v1/settings` show what is in force; `cheesebox doctor` tries
-whether it works.
+The command line wins over the environment, the environment over the file. The file is the one of
+`--config`, else the one that `CHEESEBOX_CONFIG` names, else `cheesebox.toml` of the current directory, if
+there is one. An empty variable counts as not set. An unknown key, variable or value ends the program with
+one line that names it and what is allowed. The [dashboard](dashboard.md) and `/-/api/v1/settings` show what
+is in force; `cheesebox doctor` tries whether it works.
 
-This page is written by `python -m cheesebox.cli.settings_reference`.
+Passwords and tokens are no options: command lines are seen by all who may list processes. This page is
+written by `python -m cheesebox.cli.settings_reference`.
 """
 _VALUES_HEAD = "\n## How values are written\n\n| value | in the file | elsewhere |\n| --- | --- | --- |"
 _VALUES = {
@@ -69,8 +70,9 @@ _VALUES = {
 }
 _NOTES = {
     Group.INDEX: (
-        "Keys of an `[[index]]` table, or flat where there is one index ([more](indexes.md)). In a table `name`"
-        " is needed, and `mount` is `/` and the name if it is not set; empty, the index is a source only."
+        "Keys of an `[[index]]` table, or flat where there is one index ([more](indexes.md)). In a table"
+        " `name` is needed, and `mount` is `/` and the name if it is not set; where it is empty, the index is"
+        " a source only."
     ),
     Group.FRESHNESS: "By index; what they decide: [caching](caching.md).",
     Group.CREDENTIALS: "By index; where they go: [credentials](indexes.md#credentials).",
