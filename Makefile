@@ -28,8 +28,8 @@ $(SET_UP): pyproject.toml uv.lock | $(BIN)/uv
 serve: $(SET_UP) ## Serve the cache
 	$(BIN)/cheesebox serve $(ARGS)
 
-test: $(SET_UP) ## Run all tests
-	$(BIN)/pytest $(ARGS)
+test: $(SET_UP) ## Run all tests, on all cores
+	$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: $(SET_UP) ## Look at style, types and the direction of imports
 	$(BIN)/ruff check
