@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -18,24 +19,16 @@ def test_a_block_of_yaml_can_be_read(block):
     assert all(isinstance(document, dict) for document in yaml.safe_load_all(block.text))
 
 
-def test_the_parts_of_the_deployment_fit_together(tmp_path):
-    [block] = [b for b in BLOCKS if "kind: Deployment" in b.text]
-    parts = {part["kind"]: part for part in yaml.safe_load_all(block.text)}
-    config = tmp_path / "cheesebox.toml"
-    config.write_text(parts["ConfigMap"]["data"]["cheesebox.toml"])
-    settings = load_settings(config, {}, {})
-    pod = parts["Deployment"]["spec"]["template"]
-    [container] = pod["spec"]["containers"]
-    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
-    assert container["args"][-1] == f"{mounts['settings']}/cheesebox.toml"
-    assert str(settings.cache_dir).startswith(f"{mounts['cache']}/")
-    assert container["ports"] == [{"containerPort": settings.port}]
-    assert parts["Service"]["spec"]["selector"] == pod["metadata"]["labels"]
-    assert parts["Service"]["spec"]["ports"][0]["targetPort"] == settings.port
-    assert settings.host == "0.0.0.0"
-    probes = [container[f"{kind}Probe"]["httpGet"] for kind in ("readiness", "liveness")]
-    assert probes == [{"path": path, "port": settings.port} for path in ("/-/ready", "/-/health")]
-    assert pod["spec"]["terminationGracePeriodSeconds"] > settings.shutdown_grace
+def test_pods_are_led_to_the_service_of_the_manifest():
+    [block] = [b for b in BLOCKS if "PIP_TRUSTED_HOST" in b.text and b.page == "places.md"]
+    given = {each["name"]: each["value"] for each in yaml.safe_load(block.text)["env"]}
+    manifest = yaml.safe_load_all((ROOT / "deploy" / "kubernetes" / "cheesebox.yaml").read_text())
+    [service] = [part for part in manifest if part["kind"] == "Service"]
+    url = urlsplit(given["PIP_INDEX_URL"])
+    assert given["UV_DEFAULT_INDEX"] == given["PIP_INDEX_URL"]
+    assert url.hostname == given["PIP_TRUSTED_HOST"] == f"{service['metadata']['name']}.default.svc"
+    assert url.port == service["spec"]["ports"][0]["port"]
+    assert url.path == f"{load_settings(None, {}, {}).index.mount}/simple/"
 
 
 def test_every_variable_on_a_page_is_known():
