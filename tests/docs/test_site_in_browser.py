@@ -11,6 +11,7 @@ from playwright.sync_api import expect, sync_playwright
 from tests.docs.test_site import site
 
 __all__ = ["site"]
+LOADED = 30_000  # milliseconds in which a busy machine reads the words of all pages
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +39,13 @@ def test_the_search_finds_a_setting_without_a_server(site, browser):
         page.on("pageerror", lambda error: told.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
         page.goto((site / "start.html").as_uri())
-        page.locator("input.md-search__input").fill("CHEESEBOX_KEEP_ALIVE")
+        words = page.locator("input.md-search__input")
+        words.click()
+        ready = page.locator(".md-search-result__meta")
+        expect(ready).to_have_text("Type to start searching", timeout=LOADED)
+        words.press_sequentially("CHEESEBOX_KEEP_ALIVE")
         result = page.locator(".md-search-result__link").first
-        expect(result).to_contain_text("Settings")
+        expect(result).to_contain_text("Settings", timeout=LOADED)
         result.click()
         expect(page).to_have_title("Settings - cheesebox")
     assert told == []
