@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
-
-import pytest
 
 from tests.docs.examples import PAGES, ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _LOADING = {
     "script": ("src",),
@@ -36,22 +28,6 @@ _LINKS_THAT_LOAD = {
     "dns-prefetch",
 }
 _ELSEWHERE = re.compile(r"(?:https?:)?//", re.IGNORECASE)
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory) -> Path:
-    """What ``make docs`` builds."""
-    folder = tmp_path_factory.mktemp("site")
-    done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
 
 
 class Page(HTMLParser):

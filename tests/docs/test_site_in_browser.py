@@ -8,9 +8,6 @@ import shutil
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.docs.test_site import site
-
-__all__ = ["site"]
 LOADED = 30_000  # milliseconds in which a busy machine reads the words of all pages
 
 
