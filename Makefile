@@ -1,4 +1,4 @@
-# cheesebox: make serve | test | lint | cover | bench | lock | clean
+# cheesebox: make serve | test | lint | cover | docs | bench | lock | clean
 # ARGS go to the program: make serve ARGS="--port 8080"
 
 SHELL := /bin/bash
@@ -10,7 +10,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3.14 pyth
 BIN := .venv/bin
 SET_UP := .venv/.set-up
 
-.PHONY: help serve test lint format cover bench lock clean
+.PHONY: help serve test lint format cover docs bench lock clean
 
 help: ## Show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/'
@@ -28,8 +28,8 @@ $(SET_UP): pyproject.toml uv.lock | $(BIN)/uv
 serve: $(SET_UP) ## Serve the cache
 	$(BIN)/cheesebox serve $(ARGS)
 
-test: $(SET_UP) ## Run all tests
-	$(BIN)/pytest $(ARGS)
+test: $(SET_UP) ## Run all tests, on all cores
+	$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: $(SET_UP) ## Look at style, types and the direction of imports
 	$(BIN)/ruff check
@@ -45,6 +45,9 @@ cover: $(SET_UP) ## Run the tests and tell what they did not reach
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage report
 
+docs: $(SET_UP) ## Build the documentation's site into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 bench: $(SET_UP) ## Compare with other servers
 	$(BIN)/python -m bench $(ARGS)
 
@@ -52,5 +55,5 @@ lock: $(BIN)/uv ## Write uv.lock anew after a change of pyproject.toml
 	$(BIN)/uv lock $(ARGS)
 
 clean: ## Remove what was made here
-	rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage .coverage.* dist
+	rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage .coverage.* dist site
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

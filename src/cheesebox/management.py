@@ -79,7 +79,7 @@ class Management:
             shelf.store.free_space,
             observed.table.statistics,
             indexes.downloads,
-            lambda: observed.connectivity.is_offline,
+            observed.connectivity,
             shelf.room.limits,
             observed.watch,
             observed.recent,

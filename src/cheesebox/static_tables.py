@@ -6,7 +6,7 @@ Every refusal names the table and the key.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cheesebox.errors import SettingsError
 from cheesebox.setting_values import CONVERTERS, Unit, is_mount
@@ -18,7 +18,23 @@ if TYPE_CHECKING:
     from cheesebox.settings import IndexSettings
 
 KEY = "static"
-_UNITS = {"mount": Unit.TEXT, "root": Unit.PATH, "listing": Unit.FLAG}
+
+
+class StaticKey(NamedTuple):
+    """One key of a table as people meet it; without ``default`` it is needed."""
+
+    name: str
+    unit: Unit
+    default: str
+    help: str
+
+
+KEYS = (
+    StaticKey("mount", Unit.TEXT, "", "subpath that the directory lies on, / for the rest of the site"),
+    StaticKey("root", Unit.PATH, "", "the directory"),
+    StaticKey("listing", Unit.FLAG, "false", "list folders that have no index.html"),
+)
+_UNITS = {key.name: key.unit for key in KEYS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

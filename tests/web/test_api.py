@@ -257,3 +257,20 @@ def test_the_description_knows_what_the_site_is_mounted_below(launch):
     box = launch(root_path="/cache")
     answer = box.get(f"{API}/openapi.json")
     assert json.loads(answer.body)["servers"] == [{"url": f"/cache{API}"}]
+
+
+def test_the_cache_goes_offline_and_online_again(admin, pypi):
+    token = f"Bearer {TOKEN}"
+    asked = pypi.count("*")
+    assert change(admin, "offline", {"is_offline": True}, authorization=token)[0] == 200
+    assert read(admin, "overview")["is_offline"] is True
+    assert admin.get("/pypi/simple/unknown/").status == 424
+    assert pypi.count("*") == asked
+    status, _, answer = change(admin, "offline", {"is_offline": False}, authorization=token)
+    assert (status, json.loads(answer)) == (200, {"is_offline": False})
+    assert admin.get("/pypi/simple/unknown/").status == 404
+
+
+def test_nobody_without_the_token_takes_the_cache_offline(admin):
+    assert change(admin, "offline", {"is_offline": True})[0] == 401
+    assert read(admin, "overview")["is_offline"] is False

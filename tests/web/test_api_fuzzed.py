@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 TOKEN = "a-token-for-the-test"
 BARE = [("GET", "/overview"), ("GET", "/highlights"), ("GET", "/activity"), ("GET", "/settings")]
-WITH_PARTS = [("GET", "/history"), ("GET", "/projects"), ("GET", "/projects/{project}"), ("POST", "/purge")]
+WITH_PARTS = [
+    ("GET", "/history"),
+    ("GET", "/projects"),
+    ("GET", "/projects/{project}"),
+    ("POST", "/purge"),
+    ("POST", "/offline"),
+]
 RIGHT, WRONG = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
 CASES = [(*each, RIGHT) for each in BARE + WITH_PARTS] + [(*each, WRONG) for each in WITH_PARTS]
 # Which conditions of a purge go together is told in words: a body may be right in each part and refused.

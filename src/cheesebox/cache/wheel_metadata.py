@@ -94,13 +94,13 @@ class WheelMetadata:
         Raises what `Files.open` raises, and `UnreadableMetadata`.
         """
         wheel = wheel_of(path) if self._offers.is_on else None
-        project = None if wheel is None else project_of(filename_of(wheel))
-        if wheel is None or project is None or not wheel.endswith(_WHEEL):
+        if wheel is None or not wheel.endswith(_WHEEL):
             return await self._files.open(path, want)
         try:
             return await self._files.open(path, want)
         except (NotFound, Offline, UpstreamStatus) as error:
-            if isinstance(error, UpstreamStatus) and error.upstream_status != _FORBIDDEN:
+            project = project_of(filename_of(wheel))
+            if project is None or not _may_be_read(error):
                 raise
             log.debug("%s is read out of the wheel: %s", path, error)
         return await self._extracted(path, wheel, project)
@@ -200,6 +200,10 @@ class WheelMetadata:
             await self._shelf.write_file(entry, read.content)
         except StoreError as error:
             log.error("%s is not stored: %s", path, error)
+
+
+def _may_be_read(error: NotFound | Offline | UpstreamStatus) -> bool:
+    return not isinstance(error, UpstreamStatus) or error.upstream_status == _FORBIDDEN
 
 
 def _step(finder: Generator[Span, bytes, bytes], answer: bytes | None) -> Span | bytes:

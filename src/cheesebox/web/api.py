@@ -41,6 +41,11 @@ PURGE = Change(
     "purge", "Remove cached objects; the next request asks upstream.", models.PurgeRequest, models.Purged
 )
 
+OFFLINE = Change(
+    "offline", "Go offline, where no upstream is asked, or online again.", models.Offline, models.Offline
+)
+_CHANGES = {change.path: change for change in (PURGE, OFFLINE)}
+
 T = TypeVar("T")
 
 
@@ -78,8 +83,8 @@ class Api:
 
     async def answer(self, request: Request, path: str, receive: Receive) -> Response:
         """Answer a request for ``path`` below the API; raises `CheeseboxError`."""
-        if path == PURGE.path:
-            return await self._change(request, receive)
+        if path in _CHANGES:
+            return await self._change(_CHANGES[path], request, receive)
         name, asked = _understood(request, path)
         if name not in self._reads and name != DESCRIPTION:
             return problems.not_found()
@@ -91,14 +96,19 @@ class Api:
         return _json(await handler(asked))
 
     def _described(self, root: str) -> dict[str, Any]:
-        return openapi.document([read for read, _ in self._reads.values()], [PURGE], root)
+        return openapi.document([read for read, _ in self._reads.values()], list(_CHANGES.values()), root)
 
-    async def _change(self, request: Request, receive: Receive) -> Response:
+    async def _change(self, change: Change, request: Request, receive: Receive) -> Response:
         if request.method != "POST":
             return problems.method_not_allowed("POST")
         self._gate.clear(request)
-        body = _decoded(await read_body(receive, _LONGEST_BODY), PURGE.body)
-        return _json(await self._purge(body))
+        match _decoded(await read_body(receive, _LONGEST_BODY), change.body):
+            case models.Offline(is_offline):
+                return _json(self._operations.switch(is_offline=is_offline))
+            case models.PurgeRequest() as asked:
+                return _json(await self._purge(asked))
+            case other:
+                raise TypeError(f"nothing is done about {type(other)}")
 
     async def _overview(self, _: _Asked) -> models.Overview:
         return self._operations.overview()

@@ -54,7 +54,7 @@ def snapshot(sight: Sight) -> Snapshot:
         sight.memory(),
         len(bodies),
         sum(body.written for body in bodies if body is not None),
-        sight.is_offline(),
+        sight.connectivity.is_offline,
     )
 
 

@@ -246,6 +246,12 @@ class SettingsDocument(Struct, frozen=True):
     settings: list[SettingRow]
 
 
+class Offline(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether the cache is offline: no upstream is asked, pages list what is cached."""
+
+    is_offline: bool
+
+
 class PurgeRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """What to remove. ``older_than`` is in seconds since it was stored; ``all`` must be said.
 

@@ -43,7 +43,7 @@ class Change:
 
     path: str
     help: str
-    body: type[models.PurgeRequest]
+    body: type[models.PurgeRequest | models.Offline]
     gives: type[msgspec.Struct]
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from cheesebox.cache.blocking import Blocking
+    from cheesebox.cache.connectivity import Connectivity
     from cheesebox.cache.downloads import Download
     from cheesebox.cache.eviction import Limits, RoomStatistics
     from cheesebox.cache.ledger import Statistics
@@ -47,7 +48,7 @@ class Sight:
     free_space: Callable[[], int]
     memory: Callable[[], HotStatistics]
     downloads: Callable[[], Sequence[Download]]
-    is_offline: Callable[[], bool]
+    connectivity: Connectivity
     limits: Limits
     watch: UpstreamWatch
     recent: Recent
@@ -83,7 +84,7 @@ class Operations:
             __version__,
             self.clock(),
             self._started_at,
-            self.sight.is_offline(),
+            self.sight.connectivity.is_offline,
             _sum(tallies.items()),
             _counts(tallies),
             self._storage(),
@@ -172,6 +173,15 @@ class Operations:
         before = None if asked.older_than is None else self.clock() - asked.older_than
         project = None if asked.project is None else normalize(asked.project)
         return _purged(await self._purge.run(Selection(project, asked.version, asked.index, before)))
+
+    def switch(self, *, is_offline: bool) -> models.Offline:
+        """Go offline or online; gives how it is then."""
+        connectivity = self.sight.connectivity
+        if is_offline:
+            connectivity.go_offline()
+        else:
+            connectivity.go_online()
+        return models.Offline(connectivity.is_offline)
 
     def settings(self) -> models.SettingsDocument:
         """Give the settings in force."""
