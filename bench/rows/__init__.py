@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.rows import clients, cold, crowd, files, memory, metadata, pages, tail
+from bench.rows import clients, cold, crowd, files, memory, metadata, pages, tail, workers
 
 if TYPE_CHECKING:
     from bench.results import Group
@@ -17,5 +17,6 @@ GROUPS: tuple[Group, ...] = (
     *crowd.GROUPS,
     *tail.GROUPS,
     *clients.GROUPS,
+    *workers.GROUPS,
     *memory.GROUPS,
 )
