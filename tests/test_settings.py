@@ -1,4 +1,5 @@
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -300,3 +301,14 @@ def test_tls_needs_both_a_certificate_and_a_key(tmp_path, given, missing):
 
 def test_files_for_tls_have_to_be_there():
     assert "name a PEM file with a certificate" in refusal(tls_cert="nothing.pem", tls_key="nothing.pem")
+
+
+def test_workers_are_a_number_or_one_a_core(monkeypatch):
+    assert load().workers == 1
+    assert load(workers="3").workers == 3
+    assert load(workers="auto").workers == len(os.sched_getaffinity(0))
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert load(workers="auto").workers == os.cpu_count()
+    for wrong in ("0", "257"):
+        assert "is not 1 to 256, or auto" in refusal(workers=wrong)
+    assert "no whole number" in refusal(workers="many")

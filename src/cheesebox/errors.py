@@ -227,7 +227,7 @@ class LinkLost(CheeseboxError):
     """The process that does a part of the work is not there; it is being replaced."""
 
     status = 503
-    title = "Cache not running"
+    title = "Cache restarting"
     retry_after = 1
 
 

@@ -33,7 +33,7 @@ class DiskPartNotes:
             for path in sorted(self._folder.iterdir()):
                 if path.suffix == _SUFFIX:
                     if not path.with_suffix("").exists():
-                        path.unlink()
+                        path.unlink(missing_ok=True)
                     continue
                 facts, state = self._read(path), path.stat()
                 if facts is None or time.time() - state.st_mtime > _OLDEST:
