@@ -263,15 +263,7 @@ def _nothing() -> None:
 class _Parts:
     """The opened parts of one application."""
 
-    def __init__(
-        self,
-        shelf: Shelf,
-        tasks: Tasks,
-        indexes: Indexes,
-        management: Management,
-        statistics: Callable[[], Statistics],
-    ) -> None:
-        self._statistics = statistics
+    def __init__(self, shelf: Shelf, tasks: Tasks, indexes: Indexes, management: Management) -> None:
         self.shelf = shelf
         self.indexes = indexes
         self.management = management
@@ -300,7 +292,7 @@ class _Parts:
     async def note_counts(self) -> None:
         """Write down what was counted since the last time."""
         try:
-            await self.shelf.blocking(self.management.recorder.note, self._statistics().tallies)
+            await self.management.operations.note()
         except StoreError as error:
             log.error("counts not written down: %s", error)
 
@@ -357,7 +349,7 @@ async def _open(
     gated = {name: GatedUpstream(upstream, observed.connectivity) for name, upstream in watched.items()}
     indexes = Indexes(settings, shelf, gated.__getitem__, tasks, page_work, observed.connectivity)
     management = await blocking(Management, settings, file, observed, shelf, indexes, resources)
-    return _Parts(shelf, tasks, indexes, management, observed.statistics)
+    return _Parts(shelf, tasks, indexes, management)
 
 
 async def _upstreams(

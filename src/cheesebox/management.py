@@ -64,7 +64,6 @@ class Management:
         resources.callback(holdings.close)
         blocking = Blocking(1)
         resources.callback(blocking.close)
-        self.recorder = Recorder(history, shelf.clock)
 
         def forget(keys: Sequence[Key]) -> None:
             indexes.forget(keys)
@@ -87,7 +86,9 @@ class Management:
             indexes.listed,
         )
         purge = Purge(shelf, holdings, forget)
-        self.operations = Operations(sight, history, holdings, purge, shelf.clock, blocking)
+        self.operations = Operations(
+            sight, history, Recorder(history, shelf.clock), holdings, purge, shelf.clock, blocking
+        )
         self.metrics = Metrics(sight, blocking)
 
 

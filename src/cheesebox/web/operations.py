@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cheesebox.cache.connectivity import Connectivity
     from cheesebox.cache.downloads import Download
     from cheesebox.cache.eviction import Limits, RoomStatistics
+    from cheesebox.cache.history import Recorder
     from cheesebox.cache.ledger import Statistics
     from cheesebox.cache.listed import Listed
     from cheesebox.cache.purge import Purge, Purged
@@ -63,15 +64,17 @@ class Operations:
         self,
         sight: Sight,
         history: History,
+        recorder: Recorder,
         holdings: Holdings,
         purge: Purge,
         clock: Clock,
         blocking: Blocking,
     ) -> None:
-        """``blocking`` runs what scans, apart from those who serve."""
+        """``blocking`` runs what scans, apart from those who serve, one call at a time."""
         self.sight = sight
         self.clock = clock
         self._history = history
+        self._recorder = recorder
         self._holdings = holdings
         self._purge = purge
         self._blocking = blocking
@@ -106,8 +109,13 @@ class Operations:
             room.evicted_bytes,
         )
 
+    async def note(self) -> None:
+        """Write down what was counted since the last time; raises `StoreError`."""
+        await self._blocking(self._recorder.note, self.sight.statistics().tallies)
+
     async def history(self, hours: int) -> models.HistoryDocument:
         """Give the counts of this hour and those before, ``hours`` in all; raises `StoreError`."""
+        await self.note()
         since = hour_of(self.clock()) - (hours - 1) * HOUR
         counts = await self._blocking(self._history.since, since)
         by_hour: dict[int, dict[Tally, Count]] = defaultdict(dict)
