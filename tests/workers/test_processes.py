@@ -134,35 +134,76 @@ def test_a_killed_worker_is_replaced_and_its_counts_are_not_missed_by_others(pyp
     assert pypi.count("/simple/demo/") == 1
 
 
-def test_clients_do_not_notice_that_the_keeper_is_killed_under_load(pypi, box):
-    wheels = [pypi.add_wheel("demo", f"{n}.0", size_padding=40_000 * n) for n in range(1, 12)]
-    stopped, wrong, served = threading.Event(), [], []
+class Load:
+    """Six clients that ask for files, each time by a new connection, while the ``with`` block runs."""
 
-    def client(number):
-        turn = number
-        while not stopped.is_set():
-            wheel = wheels[turn % len(wheels)]
+    def __init__(self, box, wheels):
+        self.wrong, self.failed, self.served = [], [], 0
+        self._box, self._wheels = box, wheels
+        self._stopped = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(6)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self, turn):
+        while not self._stopped.is_set():
+            wheel = self._wheels[turn % len(self._wheels)]
             turn += 1
             try:
-                status, _, body = get(box, f"/pypi{wheel.path}")
+                status, _, body = get(self._box, f"/pypi{wheel.path}")
             except (OSError, http.client.HTTPException) as error:
-                wrong.append(repr(error))
+                self.failed.append(repr(error))
                 continue
-            served.append(1)
+            self.served += 1
             if status != 200 or body != wheel.content:
-                wrong.append(f"{status} {len(body)}")
+                self.wrong.append(f"{status} {len(body)}")
 
-    clients = [threading.Thread(target=client, args=(n,)) for n in range(6)]
-    for thread in clients:
-        thread.start()
-    for _ in range(3):
-        kill(box, "the keeper")
-        before = len(served)
-        wait_until(lambda before=before: len(served) > before + 20)
-    stopped.set()
-    for thread in clients:
-        thread.join()
-    assert wrong == []
+    def wait_for_more(self):
+        before = self.served
+        wait_until(lambda: self.served > before + 20)
+
+
+@pytest.fixture
+def wheels(pypi):
+    return [pypi.add_wheel("demo", f"{n}.0", size_padding=40_000 * n) for n in range(1, 12)]
+
+
+def test_clients_do_not_notice_that_the_keeper_is_killed_under_load(box, wheels):
+    with Load(box, wheels) as load:
+        for _ in range(3):
+            kill(box, "the keeper")
+            load.wait_for_more()
+    assert load.wrong == []
+    assert load.failed == []
+
+
+def test_a_killed_worker_fails_its_own_connections_only(box, wheels):
+    with Load(box, wheels) as load:
+        load.wait_for_more()
+        kill(box, "worker 2")
+        load.wait_for_more()
+    assert load.wrong == []
+    assert len(load.failed) <= 6
+
+
+def test_the_cache_keeps_its_size_with_workers(pypi, wheels, tmp_path):
+    options = ("--workers", "2", "--min-free", "0", "--max-size", "1000000")
+    with CheeseboxProcess(pypi.simple_url, tmp_path / "cache", *options) as box:
+        with Load(box, wheels) as load:
+            load.wait_for_more()
+            load.wait_for_more()
+        assert load.wrong == []
+        assert load.failed == []
+        stored = [path for path in (tmp_path / "cache" / "pypi").rglob("*.whl") if path.is_file()]
+        assert 0 < sum(path.stat().st_size for path in stored) <= 1_000_000
 
 
 def test_a_body_under_way_goes_on_when_the_keeper_is_killed(pypi, box):

@@ -125,7 +125,7 @@ class Link:
 
     def close(self) -> None:
         """Leave; idempotent."""
-        self._socket.close()
+        self._signals.close()
         for file in self._files:
             with suppress(OSError):
                 socket.close(file)
@@ -177,7 +177,7 @@ class Doorbell:
 
     def close(self) -> None:
         """Close this end."""
-        self._socket.close()
+        self._signals.close()
 
 
 class _Signals:
@@ -211,6 +211,16 @@ class _Signals:
             waiters.discard(waiter)
             if not waiters and self._socket.fileno() >= 0:
                 remove(self._socket.fileno())
+
+    def close(self) -> None:
+        """Close the socket. The loop has to forget it first: its number will soon be another one's."""
+        if self._socket.fileno() >= 0:
+            if self._readers:
+                asyncio.get_running_loop().remove_reader(self._socket.fileno())
+            if self._writers:
+                asyncio.get_running_loop().remove_writer(self._socket.fileno())
+        self._socket.close()
+        _wake(self._readers | self._writers)
 
 
 def _wake(waiters: set[asyncio.Future[None]]) -> None:
