@@ -152,18 +152,19 @@ class Forwarding:
         """Ask the keeper; whoever gets the line gives it back or closes it (rules 1 and 3)."""
         deadline = asyncio.get_running_loop().time() + self._ways.patience
         while True:
-            line = await self.lines.take(fresh=not asked.request.is_read)
+            line, is_sent = None, False
             try:
+                line = await self.lines.take(fresh=not asked.request.is_read)
+                is_sent = True
                 await line.send(pack(asked))
                 answer = unpack_keeper(await line.receive())
-            except LinkLost:
-                line.close()
-                if not asked.request.is_read or asyncio.get_running_loop().time() > deadline:
+            except BaseException as error:
+                if line is not None:
+                    line.close()
+                may_repeat = isinstance(error, LinkLost) and (asked.request.is_read or not is_sent)
+                if not may_repeat or asyncio.get_running_loop().time() > deadline:
                     raise
                 continue
-            except BaseException:
-                line.close()
-                raise
             if not isinstance(answer, Answer):
                 line.close()
                 raise CheeseboxError("the keeper answered what was not asked")
