@@ -12,6 +12,7 @@ _STEPS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 _PARTS = 2
 _ALMOST = 0.001
 _SECOND = 1.0
+_FOR_EVER = 1e12
 _PIECE = re.compile(r"[^-._/]*[-._/]+|[^-._/]+")
 _LATEST = 253_402_300_799.0
 """The last second of the year 9999: later ones have no name."""
@@ -60,7 +61,7 @@ def ago(now: float, at: float) -> str:
     """Write how long ago something was, in one unit; 0 is never."""
     if at <= 0:
         return "never"
-    seconds = abs(now - at)
+    seconds = min(abs(now - at), _FOR_EVER)
     if seconds < _SECOND:
         return "now"
     amount, unit = next((int(seconds // length), unit) for unit, length in _STEPS if seconds >= length)
