@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 
 import pytest
@@ -46,3 +48,13 @@ async def test_the_result_and_the_error_of_a_call_come_through() -> None:
     with pytest.raises(ValueError, match="invalid literal"):
         await to_the_end(blocking(int, "seven"))
     blocking.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")
+async def test_threads_come_after_the_event_loop() -> None:
+    blocking = Blocking(1)
+    try:
+        own = await blocking(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        assert own > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    finally:
+        blocking.close()

@@ -7,6 +7,9 @@ server don't wait for each other.
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_NICENESS = 10
 
 
 async def to_the_end(call: asyncio.Future[T]) -> T:
@@ -35,7 +40,9 @@ class Blocking:
     """Call it with a function and its arguments; await the result."""
 
     def __init__(self, threads: int = 8) -> None:
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="cheesebox-io")
+        self._executor = ThreadPoolExecutor(
+            threads, thread_name_prefix="cheesebox-io", initializer=_come_second
+        )
 
     def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
         """Start the call at once, in a thread."""
@@ -45,3 +52,12 @@ class Blocking:
     def close(self) -> None:
         """Wait for the calls under way."""
         self._executor.shutdown()
+
+
+def _come_second() -> None:
+    """Let the event loop go before this thread where both want the same core (Linux).
+
+    While many downloads are hashed and written, the answers from memory would wait for them.
+    """
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from cheesebox.cache.shelf import Shelf
     from cheesebox.cache.sources import Held
     from cheesebox.ports import Clock, Upstream, UpstreamAnswer
+    from cheesebox.simple.model import ProjectPage
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +93,8 @@ class Standing:
     superseded: bool = False
     is_foreign: bool = False
     """Whether it came from another upstream than the one that is set now."""
+    head: ProjectPage | None = None
+    """The page without its files, once someone has read it: asked for with each file of the project."""
 
 
 class StoredCopy:
@@ -257,6 +260,10 @@ class Documents:
     async def peek(self, document: Document) -> StoredCopy | None:
         """Give the copy, whatever its age, without asking anyone."""
         return await self._find(document)
+
+    def standing(self, key: Key) -> Standing | None:
+        """Give the standing of a document of which something is in memory."""
+        return self._standings.get(key)
 
     def has(self, key: Key) -> bool:
         """Tell whether there is a copy, in memory or on disk."""

@@ -25,7 +25,7 @@ from cheesebox.simple.policies import QUARANTINED, View, Withheld
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cheesebox.cache.documents import Documents, Standing, StoredCopy
+    from cheesebox.cache.documents import Documents, Standing
     from cheesebox.cache.files import FileLease
     from cheesebox.cache.origins import LinkTable
     from cheesebox.cache.pages import Pages
@@ -131,23 +131,22 @@ class Guard:
         if file is None:
             raise FileWithheld(f"{filename} is withheld: the page of {project} does not name it")
         self._refuse(file, table.page, view)
-        return self._clearance(project, copy, arrivals)
+        return self._clearance(project, copy.standing, arrivals)
 
     async def _clear_plain(self, project: ProjectName, filename: str) -> Clearance:
         arrivals = self._documents.arrivals
         known = await self._pages.known(project)
         if known is None:
             return self._clearance(project, None, arrivals)
-        copy, page = known
+        standing, page = known
         if page.status == QUARANTINED:
             with suppress(UpstreamError):
                 copy, table = await self._pages.named(project, _PLAIN)
-                page = table.page
+                standing, page = copy.standing, table.page
             self._refuse(DistributionFile({"filename": filename}, ""), page, _PLAIN)
-        return self._clearance(project, copy, arrivals)
+        return self._clearance(project, standing, arrivals)
 
-    def _clearance(self, project: ProjectName, copy: StoredCopy | None, arrivals: int) -> Clearance:
-        standing = None if copy is None else copy.standing
+    def _clearance(self, project: ProjectName, standing: Standing | None, arrivals: int) -> Clearance:
         return Clearance(self._documents, self._pages.key(project), standing, arrivals)
 
     def _refuse(self, file: DistributionFile, page: ProjectPage, view: View) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cheesebox.cache.blocking import Blocking
-    from cheesebox.cache.documents import Answered, Documents, StoredCopy
+    from cheesebox.cache.documents import Answered, Documents, Standing, StoredCopy
     from cheesebox.cache.index import Index
     from cheesebox.cache.offers import Offers
     from cheesebox.cache.sources import Absence
@@ -151,8 +151,11 @@ class Pages:
         """Give the storage key of a project's page."""
         return self._index.key(f"simple/{project}.page")
 
-    async def known(self, project: ProjectName) -> tuple[StoredCopy, ProjectPage] | None:
+    async def known(self, project: ProjectName) -> tuple[Standing, ProjectPage] | None:
         """Give what is cached of a project's page, without its files; asks no one."""
+        standing = self._documents.standing(self.key(project))
+        if standing is not None and standing.head is not None:
+            return standing, standing.head
         copy = await self._documents.peek(self._page_document(project))
         if copy is None:
             return None
@@ -162,7 +165,8 @@ class Pages:
             lambda: self._read(copy, project).with_files(()),
             lambda head: _TEXT_WEIGHT * (10 + len(head.versions)),
         )
-        return copy, page
+        copy.standing.head = page
+        return copy.standing, page
 
     async def look(self, project: ProjectName, use: Callable[[StoredCopy, ProjectPage], T]) -> T | None:
         """Give what ``use`` makes, in a thread, of a project's cached page; asks no one, keeps nothing."""
