@@ -241,3 +241,18 @@ class StoreError(CheeseboxError):
 
 class StoreFull(StoreError):
     """No room: the disk is full, or the object does not fit under ``max_size``."""
+
+
+class EngineError(CheeseboxError):
+    """An engine that several nodes share (object storage, register) does not do what it should.
+
+    No client sees it: a node whose engines fail goes on by itself.
+    """
+
+    status = 503
+    title = "Shared engine trouble"
+    retry_after = 5
+
+
+class ObjectMissing(EngineError):
+    """An object is not in the storage (any more)."""
