@@ -17,6 +17,7 @@ from cheesebox.cache.absences import Absences
 from cheesebox.cache.adoption import Adoption
 from cheesebox.cache.documents import Documents
 from cheesebox.cache.downloads import Downloads, Persistence
+from cheesebox.cache.exchange import UpstreamExchange
 from cheesebox.cache.files import Files
 from cheesebox.cache.folders import Folder, FolderLists, FolderSource
 from cheesebox.cache.freshness import Policy
@@ -33,6 +34,7 @@ from cheesebox.cache.origins import Origins
 from cheesebox.cache.pages import Pages
 from cheesebox.cache.relays import Relays
 from cheesebox.cache.source_pages import SourcePages
+from cheesebox.cache.supply import direct
 from cheesebox.cache.views import Views, utc
 from cheesebox.cache.wheel_metadata import WheelMetadata
 from cheesebox.errors import NotFound, SettingsError
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
 
     from cheesebox.cache.blocking import Blocking
     from cheesebox.cache.connectivity import Connectivity
-    from cheesebox.cache.documents import StoredCopy
+    from cheesebox.cache.copies import StoredCopy
     from cheesebox.cache.downloads import Download
     from cheesebox.cache.flights import Tasks
     from cheesebox.cache.guard import Clearance
@@ -176,15 +178,8 @@ class Indexes:
     def _hold(self, s: IndexSettings) -> _Held:
         settings, shelf, tasks = self._settings, self._shelf, self._tasks
         upstream = self._upstreams(s.name)
-        documents = Documents(
-            upstream,
-            shelf,
-            tasks,
-            memory=self._copies,
-            max_page_size=settings.max_page_size,
-            work=self._page_work,
-            connectivity=self._connectivity,
-        )
+        exchange = UpstreamExchange(upstream, self._page_work, shelf.clock, settings.max_page_size)
+        documents = Documents(exchange, shelf, tasks, memory=self._copies, connectivity=self._connectivity)
         persistence = Persistence(retries=settings.retries, max_file_size=settings.max_file_size)
         index = Index(index_options(s), shelf.catalogue, shelf.clock)
         views = Views(plain_view(s, shelf.clock()), Undated(s.undated), shelf.clock)
@@ -192,8 +187,8 @@ class Indexes:
         pages = Pages(index, documents, self._page_work, offers)
         guard = Guard(pages, documents, shelf.clock)
         origins = Origins(index, pages)
-        downloads = Downloads(upstream, shelf, tasks, persistence)
-        relays = Relays(upstream, tasks, persistence, shelf.clock)
+        downloads = Downloads(direct(upstream), shelf, tasks, persistence)
+        relays = Relays(lambda _: upstream, tasks, persistence, shelf.clock)
         plain_files = Files(index, origins, downloads, relays, self.adoption, shelf, self._connectivity)
         files = WheelMetadata(index, plain_files, origins, pages, relays, offers, shelf, tasks)
         upstream_lists = Lists(index, documents, shelf, self._renderer, tasks)

@@ -25,7 +25,7 @@ from cheesebox.web.routes import (
 )
 
 if TYPE_CHECKING:
-    from cheesebox.cache.documents import Answered
+    from cheesebox.cache.copies import Answered
     from cheesebox.cache.files import OpenFile
     from cheesebox.cache.folders import FolderLists
     from cheesebox.cache.guard import Clearance, Guard
