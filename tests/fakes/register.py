@@ -189,7 +189,11 @@ class FakeRegister:
         return None if kept is None else self._shifted(kept.record, self._clock() - self.state.clock())
 
     def _taken(self, record: Record, token: Token) -> _Kept:
-        shifted = self._shifted(record, self.state.clock() - self._clock())
+        entry, now = record.entry, self._clock()
+        past = replace(
+            entry, validated_at=min(entry.validated_at, now), fetched_at=min(entry.fetched_at, now)
+        )
+        shifted = self._shifted(Record(past, record.name), self.state.clock() - now)
         return _Kept(shifted, token, hour_of(self.state.clock()))
 
     async def find(self, key: Key) -> Record | None:
