@@ -355,11 +355,11 @@ async def _open(
         await shelf.leftovers.open()
     bare = await _upstreams(settings, resources, upstream, blocking)
     tasks = Tasks()
+    node = await open_node(settings, connection_of(settings), resources, tasks, clock)
     resources.push_async_callback(tasks.close)
     resources.callback(shelf.close)
     watched = {i.name: observed.watch.over(i.name, bare(i.name)) for i in settings.indexes}
     gated = {name: GatedUpstream(upstream, observed.connectivity) for name, upstream in watched.items()}
-    node = await open_node(settings, connection_of(settings), resources, tasks, clock)
     sharing = None
     if node is not None:
         sharing, shelf.note_use = node.sharing, node.uses.note

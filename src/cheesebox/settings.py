@@ -387,6 +387,14 @@ def settings_of(values: Mapping[str, Any], environ: Mapping[str, str]) -> Settin
 
 
 _FROM_PROGRAM = "create_app"
+_TOGETHER = (
+    ("tls_cert", "tls_key"),
+    ("tls_key", "tls_cert"),
+    ("tls_key_password", "tls_key"),
+    ("store", "catalogue"),
+    ("catalogue", "store"),
+)
+"""Settings that mean nothing without another one."""
 _OF_INDEX = frozenset(f.name for f in fields(IndexSettings))
 
 
@@ -404,13 +412,7 @@ def _build(
     if not indexes:
         index_tables.check_flat(flat)
         indexes = (_completed(IndexSettings(**flat), may_be_root=may_be_root),)
-    for one, other in (
-        ("tls_cert", "tls_key"),
-        ("tls_key", "tls_cert"),
-        ("tls_key_password", "tls_key"),
-        ("store", "catalogue"),
-        ("catalogue", "store"),
-    ):
+    for one, other in _TOGETHER:
         if server.get(one) is not None and server.get(other) is None:
             raise SettingsError(f"{one}: there is no {other}")
     static_tables.check(statics, indexes, server["cache_dir"])
