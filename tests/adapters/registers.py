@@ -37,6 +37,10 @@ class Listening:
         self._next = asyncio.ensure_future(anext(self._changes))
         return change
 
+    async def stop(self) -> None:
+        self._next.cancel()
+        await asyncio.wait([self._next])
+
 
 async def closed_at_the_end(register: Register) -> None:
     """Wait for the end of the test, which cancels all that is left in its loop."""

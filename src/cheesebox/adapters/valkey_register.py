@@ -190,8 +190,8 @@ class ValkeyRegister:
     async def _timed(self, name: str, *args: str | int) -> list[Any]:
         """Run a script that gives the server's time first, and learn from it."""
         before = self._clock()
-        server: int
-        server, *found = await self._calls.script(name, *args)
+        answer: list[Any] = await self._calls.script(name, *args)
+        server, *found = answer
         self._skew.observe(before, self._clock(), server / 1000)
         return found
 
