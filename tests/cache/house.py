@@ -15,6 +15,7 @@ from cheesebox.cache.blocking import Blocking
 from cheesebox.cache.documents import Documents
 from cheesebox.cache.downloads import Downloads, Persistence
 from cheesebox.cache.eviction import Limits, Room
+from cheesebox.cache.exchange import UpstreamExchange
 from cheesebox.cache.files import Files, Want
 from cheesebox.cache.flights import Tasks
 from cheesebox.cache.freshness import Policy
@@ -25,6 +26,7 @@ from cheesebox.cache.origins import Origins
 from cheesebox.cache.pages import Pages
 from cheesebox.cache.relays import Relays
 from cheesebox.cache.shelf import Shelf
+from cheesebox.cache.supply import direct
 from cheesebox.simple.names import ProjectName
 from cheesebox.simple.negotiation import Coding, Format
 from cheesebox.simple.paths import FilePath
@@ -84,14 +86,13 @@ class House:
             retries=3, first_pause=0.0, longest_pause=0.0, max_file_size=self.max_file_size
         )
         self.index = Index(options, self.catalogue)
-        self.documents = Documents(
-            self.upstream, self.shelf, self.tasks, memory=self.memory, max_page_size=self.max_page_size
-        )
+        exchange = UpstreamExchange(self.upstream, self.blocking, self.clock, self.max_page_size)
+        self.documents = Documents(exchange, self.shelf, self.tasks, memory=self.memory)
         offers = Offers(self.index, self.shelf.catalogue, is_on=False)
         self.pages = Pages(self.index, self.documents, self.blocking, offers)
         self.origins = Origins(self.index, self.pages)
-        self.downloads = Downloads(self.upstream, self.shelf, self.tasks, persistence)
-        self.relays = Relays(self.upstream, self.tasks, persistence, self.clock)
+        self.downloads = Downloads(direct(self.upstream), self.shelf, self.tasks, persistence)
+        self.relays = Relays(lambda _: self.upstream, self.tasks, persistence, self.clock)
         self.adoption = Adoption(self.shelf, self.tasks)
         self.files = Files(self.index, self.origins, self.downloads, self.relays, self.adoption, self.shelf)
         if self.renderer is not None:
