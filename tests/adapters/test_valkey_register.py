@@ -125,6 +125,13 @@ async def test_a_cluster_is_reached_by_one_of_its_servers() -> None:
             await works(register)
 
 
+@pytest.mark.parametrize("way", ["valkey://%s", "valkey+sentinel://%s/mine/0", "valkey+cluster://%s"])
+async def test_what_was_never_reached_is_closed_as_often_as_one_likes(way: str) -> None:
+    register = open_register(way % "127.0.0.1:1", "tests", time.time)
+    await register.close()
+    await register.close()
+
+
 def test_an_installation_without_the_extra_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(SettingsError, match=r"install cheesebox\[valkey\]"):

@@ -180,7 +180,7 @@ class ValkeyRegister:
         await self._calls.command("remember", "HSET", f"{self._calls.prefix}facts", name, value)
 
     def changes(self) -> AsyncIterator[Change]:
-        """Give what is changed from now on, or from where it was."""
+        """Give what is changed from now on, or from where it was; one reader at a time."""
         return self._changes.read()
 
     async def close(self) -> None:
