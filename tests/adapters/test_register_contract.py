@@ -437,7 +437,7 @@ async def test_changes_go_on_after_a_lost_connection(place: Place) -> None:
     listening = await place.listen(reader)
     await published(register, KEY)
     assert await listening.next() == Published(KEY)
-    await place.lose_connections()
+    await place.lose_connections(listening)
     with pytest.raises(EngineError):
         await listening.next()
     await published(register, OTHER)
@@ -462,7 +462,7 @@ async def test_changes_that_are_too_many_to_be_kept_are_told_as_missed(place: Pl
     listening = await place.listen(reader)
     await published(register, KEY)
     assert await listening.next() == Published(KEY)
-    await place.lose_connections()
+    await place.lose_connections(listening)
     with pytest.raises(EngineError):
         await listening.next()
     for _ in range(400):

@@ -21,7 +21,7 @@ from cheesebox.errors import EngineError, SettingsError
 from cheesebox.ports import Key, Totals
 from tests.engines.valkey import ValkeyServer, valkey_cluster, valkey_sentinel, valkey_server
 
-from .registers import Listening, ServerPlace, record_of
+from .registers import ServerPlace, begun, record_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
@@ -41,9 +41,7 @@ async def register_at(url: str) -> AsyncIterator[ValkeyRegister]:
 
 async def works(register: ValkeyRegister) -> None:
     """Drive it once through what is written, read and listened to."""
-    listening = Listening(register.changes())
-    while register._changes._at is None:  # noqa: ASYNC110 - it tells nobody when it has begun
-        await asyncio.sleep(0.005)
+    listening = await begun(register)
     claim = await register.claim(KEY)
     assert isinstance(claim, Granted)
     assert await register.publish(claim.lease, record_of(KEY, claim.lease.token))
