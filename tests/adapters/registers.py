@@ -58,7 +58,7 @@ async def closed_at_the_end(register: Register) -> None:
 async def begun(register: ValkeyRegister) -> Listening:
     """Listen to a server; changes from now on are not missed."""
     listening = Listening(register.changes())
-    while register._changes._at is None:  # noqa: ASYNC110 - it tells nobody when it has begun
+    while register._changes._at is None and not await listening.has_heard(within=0):  # noqa: ASYNC110 - it tells nobody when it has begun
         await asyncio.sleep(0.005)
     return listening
 

@@ -204,8 +204,6 @@ class BothRegisters(RuleBasedStateMachine):
 
 
 def test_whatever_is_done_a_server_does_what_memory_does(shared_server: ValkeyServer) -> None:
-    shared_server.ensure_running()
-
     class OnServer(BothRegisters):
         server = shared_server
 

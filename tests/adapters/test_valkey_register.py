@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import ssl
 import sys
 import time
@@ -32,7 +33,7 @@ KEY = Key("pypi/packages/a.whl")
 
 @asynccontextmanager
 async def register_at(url: str) -> AsyncIterator[ValkeyRegister]:
-    register = open_register(url, "tests", time.time)
+    register = open_register(url, secrets.token_hex(8), time.time)  # a namespace of its own
     try:
         yield register
     finally:
