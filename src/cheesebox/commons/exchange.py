@@ -24,10 +24,10 @@ from cheesebox.errors import EngineError, NotFound, ObjectMissing, StoreError, U
 if TYPE_CHECKING:
     from cheesebox.cache.copies import Document
     from cheesebox.cache.exchange import Exchange, Outcome
+    from cheesebox.cache.shelf import Shelf
     from cheesebox.commons.commons import Commons
     from cheesebox.commons.tenure import Tenure
     from cheesebox.engines import Record
-    from cheesebox.cache.shelf import Shelf
     from cheesebox.ports import Entry
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,9 @@ _ATTEMPTS = 3
 class SharedExchange:
     """Asks with the others. ``inner`` asks the upstream."""
 
-    def __init__(self, inner: Exchange, commons: Commons, shelf: Shelf, *, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, inner: Exchange, commons: Commons, shelf: Shelf, *, patience: float = PATIENCE
+    ) -> None:
         self._inner = inner
         self._commons = commons
         self._shelf = shelf

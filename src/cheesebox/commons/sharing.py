@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from cheesebox.cache.exchange import Exchange
     from cheesebox.cache.origins import Origin
+    from cheesebox.cache.shelf import Shelf
     from cheesebox.cache.supply import Supplies
     from cheesebox.commons.commons import Commons
     from cheesebox.commons.peers import Peers
-    from cheesebox.cache.shelf import Shelf
     from cheesebox.ports import Upstream
 
 
