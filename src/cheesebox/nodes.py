@@ -49,10 +49,11 @@ class Node:
         limits: Limits,
         tasks: Tasks,
         clock: Clock,
+        node_url: str = "",
     ) -> None:
         self.commons = Commons(register, objects, tasks, time.monotonic)
-        self.peers = Peers(client, self.commons)
-        self.sharing = Together(self.commons, self.peers, clock)
+        self.peers = Peers(client, self.commons, node_url)
+        self.sharing = Together(self.commons, self.peers)
         self.uses = Uses(self.commons, clock)
         self.keeping = Keeping(self.commons, limits, secrets.token_hex(8), clock)
 
@@ -85,13 +86,12 @@ async def open_node(
     if settings.store is None or settings.catalogue is None:
         return None
     objects = open_object_storage(settings.store, storage_options(settings))
-    register = open_register(
-        settings.catalogue, namespace(settings.store), clock, node_url=(settings.node_url or "").rstrip("/")
-    )
+    node_url = (settings.node_url or "").rstrip("/")
+    register = open_register(settings.catalogue, namespace(settings.store), clock, node_url=node_url)
     direct = replace(connection, read_timeout=_PEER_SILENCE, is_direct=True)
     client = await resources.enter_async_context(HttpUpstream(direct))
     limits = Limits(settings.shared_max_size, inactive=settings.inactive)
-    node = Node(register, objects, client, limits, tasks, clock)
+    node = Node(register, objects, client, limits, tasks, clock, node_url)
     resources.push_async_callback(node.commons.close)
     await _greet(node)
     return node
