@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -36,7 +35,7 @@ class Storage:
 
     name: str
     endpoint: str
-    pid: int
+    directory: Path
 
     @property
     def url(self) -> str:
@@ -133,10 +132,10 @@ def run_localbucket(directory: Path) -> Iterator[Storage]:
         yield storage
 
 
-def parts_left(storage: Storage, directory: Path) -> list[str]:
+def parts_left(storage: Storage) -> list[str]:
     """Name the multipart uploads that were neither completed nor aborted."""
     if storage.name == "localbucket":
-        return [path.name for path in (directory / ".localbucket-uploads").glob("*")]
+        return [path.name for path in (storage.directory / ".localbucket-uploads").glob("*")]
     status, answer = storage.ask("GET", f"/{BUCKET}", "uploads=")
     assert status == 200, answer
     return re.findall(r"<UploadId>([^<]+)</UploadId>", answer.decode())
@@ -166,17 +165,13 @@ def _running(
             stderr=output,
             start_new_session=True,
         )
-    storage = Storage(name, f"http://127.0.0.1:{port}", process.pid)
+    storage = Storage(name, f"http://127.0.0.1:{port}", directory)
     try:
         _wait_until_ready(storage, process, log)
         yield storage
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.kill()  # nothing of it is to be kept, and a graceful end takes its time
+        process.wait()
 
 
 def _wait_until_ready(storage: Storage, process: subprocess.Popen[bytes], log: Path) -> None:
