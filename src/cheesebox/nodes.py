@@ -6,8 +6,8 @@ import hashlib
 import logging
 import secrets
 import time
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from cheesebox.adapters.http_upstream import HttpUpstream
 from cheesebox.adapters.object_storage import open_object_storage
@@ -21,13 +21,16 @@ from cheesebox.commons.purging import SharedPurge
 from cheesebox.commons.sharing import Together
 from cheesebox.commons.uses import Uses
 from cheesebox.errors import EngineError
+from cheesebox.web.shared import EngineState, SharedState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextlib import AsyncExitStack
 
     from cheesebox.adapters.http_upstream import Connection
     from cheesebox.cache.flights import Tasks
     from cheesebox.cache.purge import Purge
+    from cheesebox.commons.health import HealthStatistics
     from cheesebox.engines import Objects, Register
     from cheesebox.ports import Clock
     from cheesebox.settings import Settings
@@ -38,19 +41,43 @@ _PEER_SILENCE = 10.0
 """Seconds without a byte after which the node that is fetching counts as lost."""
 
 
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """What nodes share."""
+
+    register: Register
+    objects: Objects
+
+
+class _Calls(Protocol):
+    @property
+    def operations(self) -> Mapping[str, int]: ...
+    @property
+    def errors(self) -> Mapping[str, int]: ...
+
+
+@runtime_checkable
+class _Counting(Protocol):
+    """An adapter that counts its calls."""
+
+    def statistics(self) -> _Calls: ...
+
+
 class Node:
     """One node of several."""
 
     def __init__(
         self,
-        register: Register,
-        objects: Objects,
+        engines: Engines,
         client: HttpUpstream,
         limits: Limits,
+        url: str | None,
         tasks: Tasks,
         clock: Clock,
     ) -> None:
-        self.commons = Commons(register, objects, tasks, time.monotonic)
+        self._url = url
+        self._limits = limits
+        self.commons = Commons(engines.register, engines.objects, tasks, time.monotonic)
         self.peers = Peers(client, self.commons)
         self.sharing = Together(self.commons, self.peers, clock)
         self.uses = Uses(self.commons, clock)
@@ -74,10 +101,28 @@ class Node:
             if health.trouble
         ]
 
+    def state(self) -> SharedState:
+        """Tell how the engines fare, and what this node did; asks nobody."""
+        told = self.commons.statistics()
+        engines = (
+            _engine("register", told.register, self.commons.register),
+            _engine("storage", told.storage, self.commons.objects),
+        )
+        return SharedState(self._url, engines, told.counts, self.keeping.statistics(), self._limits.max_size)
 
-async def open_node(
-    settings: Settings, connection: Connection, resources: AsyncExitStack, tasks: Tasks, clock: Clock
-) -> Node | None:
+
+def _engine(name: str, health: HealthStatistics, adapter: object) -> EngineState:
+    calls = adapter.statistics() if isinstance(adapter, _Counting) else None
+    return EngineState(
+        name,
+        health.trouble,
+        health.failures,
+        dict(calls.operations) if calls else {},
+        dict(calls.errors) if calls else {},
+    )
+
+
+def open_engines(settings: Settings, clock: Clock) -> Engines | None:
     """Open the engines that the settings name; None where there are none. They need not answer yet.
 
     Raises `SettingsError`.
@@ -88,10 +133,28 @@ async def open_node(
     register = open_register(
         settings.catalogue, namespace(settings.store), clock, node_url=(settings.node_url or "").rstrip("/")
     )
+    return Engines(register, objects)
+
+
+async def open_node(
+    settings: Settings,
+    engines: Engines | None,
+    connection: Connection,
+    resources: AsyncExitStack,
+    tasks: Tasks,
+    clock: Clock,
+) -> Node | None:
+    """Make this one of several nodes; None where the settings name no engines, and none are given.
+
+    Raises `SettingsError`.
+    """
+    engines = engines or open_engines(settings, clock)
+    if engines is None:
+        return None
     direct = replace(connection, read_timeout=_PEER_SILENCE, is_direct=True)
     client = await resources.enter_async_context(HttpUpstream(direct))
     limits = Limits(settings.shared_max_size, inactive=settings.inactive)
-    node = Node(register, objects, client, limits, tasks, clock)
+    node = Node(engines, client, limits, settings.node_url, tasks, clock)
     resources.push_async_callback(node.commons.close)
     await _greet(node)
     return node
