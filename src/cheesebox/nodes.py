@@ -71,7 +71,7 @@ class Node:
         engines: Engines,
         client: HttpUpstream,
         limits: Limits,
-        url: str | None,
+        url: str,
         tasks: Tasks,
         clock: Clock,
     ) -> None:
@@ -108,7 +108,9 @@ class Node:
             _engine("register", told.register, self.commons.register),
             _engine("storage", told.storage, self.commons.objects),
         )
-        return SharedState(self._url, engines, told.counts, self.keeping.statistics(), self._limits.max_size)
+        return SharedState(
+            self._url or None, engines, told.counts, self.keeping.statistics(), self._limits.max_size
+        )
 
 
 def _engine(name: str, health: HealthStatistics, adapter: object) -> EngineState:
@@ -131,7 +133,7 @@ def open_engines(settings: Settings, clock: Clock) -> Engines | None:
         return None
     objects = open_object_storage(settings.store, storage_options(settings))
     register = open_register(
-        settings.catalogue, namespace(settings.store), clock, node_url=(settings.node_url or "").rstrip("/")
+        settings.catalogue, namespace(settings.store), clock, node_url=node_url(settings)
     )
     return Engines(register, objects)
 
@@ -154,7 +156,7 @@ async def open_node(
     direct = replace(connection, read_timeout=_PEER_SILENCE, is_direct=True)
     client = await resources.enter_async_context(HttpUpstream(direct))
     limits = Limits(settings.shared_max_size, inactive=settings.inactive)
-    node = Node(engines, client, limits, settings.node_url, tasks, clock)
+    node = Node(engines, client, limits, node_url(settings), tasks, clock)
     resources.push_async_callback(node.commons.close)
     await _greet(node)
     return node
@@ -178,6 +180,11 @@ async def _greet(node: Node) -> None:
 def namespace(store: str) -> str:
     """Name what is known of one store, so that several can have one register."""
     return hashlib.blake2b(store.rstrip("/").encode(), digest_size=6).hexdigest()
+
+
+def node_url(settings: Settings) -> str:
+    """Give where other nodes reach this one, without a slash at the end; empty: nowhere."""
+    return (settings.node_url or "").rstrip("/")
 
 
 def storage_options(settings: Settings) -> dict[str, str]:

@@ -21,6 +21,7 @@ _METAVARS = {
     Unit.NUMBER: "NUMBER",
     Unit.TEXT: "TEXT",
     Unit.URL: "URL",
+    Unit.ENGINE: "URL",
     Unit.PATH: "PATH",
     Unit.URLS: "URLS",
     Unit.NAMES: "NAMES",

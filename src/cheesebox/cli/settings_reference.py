@@ -53,6 +53,7 @@ _VALUES = {
     Unit.TEXT: ('`"text"`', "`text`"),
     Unit.FLAG: ("`true`, `false`", "`true`, `1`, `yes`, `on` and opposites; `--name`, `--no-name`"),
     Unit.URL: ('`"https://index.example/simple/"`', "`https://index.example/simple/`"),
+    Unit.ENGINE: ('`"s3://bucket/prefix"`, `"valkey://:password@host:6379/0"`', "`s3://bucket/prefix`"),
     Unit.URLS: (
         '`["https://a.example/simple/", "https://b.example/simple/"]`',
         "spaces or commas between them",
