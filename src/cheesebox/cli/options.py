@@ -21,7 +21,6 @@ _METAVARS = {
     Unit.NUMBER: "NUMBER",
     Unit.TEXT: "TEXT",
     Unit.URL: "URL",
-    Unit.ENGINE: "URL",
     Unit.PATH: "PATH",
     Unit.URLS: "URLS",
     Unit.NAMES: "NAMES",
@@ -29,6 +28,7 @@ _METAVARS = {
     Unit.ONLY: "wheels|sdists",
     Unit.MOMENT: "DATE",
     Unit.WORKERS: "NUMBER|auto",
+    Unit.ENGINE: "URL",
 }
 _SOURCES = """\
 Each setting is also a key of the TOML file (max_size = "50GB") and an environment variable
