@@ -7,11 +7,11 @@ import logging
 import secrets
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 from cheesebox.adapters.http_upstream import HttpUpstream
-from cheesebox.adapters.object_storage import open_object_storage
-from cheesebox.adapters.valkey_register import open_register
+from cheesebox.adapters.object_storage import ObjectStorage, open_object_storage
+from cheesebox.adapters.valkey_register import ValkeyRegister, open_register
 from cheesebox.cache.eviction import Limits
 from cheesebox.commons.commons import Commons
 from cheesebox.commons.following import Following
@@ -21,10 +21,9 @@ from cheesebox.commons.purging import SharedPurge
 from cheesebox.commons.sharing import Together
 from cheesebox.commons.uses import Uses
 from cheesebox.errors import EngineError
-from cheesebox.web.shared import EngineState, SharedState
+from cheesebox.web.shared import EngineCalls, EngineState, SharedState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from contextlib import AsyncExitStack
 
     from cheesebox.adapters.http_upstream import Connection
@@ -47,20 +46,6 @@ class Engines:
 
     register: Register
     objects: Objects
-
-
-class _Calls(Protocol):
-    @property
-    def operations(self) -> Mapping[str, int]: ...
-    @property
-    def errors(self) -> Mapping[str, int]: ...
-
-
-@runtime_checkable
-class _Counting(Protocol):
-    """An adapter that counts its calls."""
-
-    def statistics(self) -> _Calls: ...
 
 
 class Node:
@@ -105,23 +90,31 @@ class Node:
         """Tell how the engines fare, and what this node did; asks nobody."""
         told = self.commons.statistics()
         engines = (
-            _engine("register", told.register, self.commons.register),
-            _engine("storage", told.storage, self.commons.objects),
+            _engine("register", told.register, _calls_of_register(self.commons.register)),
+            _engine("storage", told.storage, _calls_of_storage(self.commons.objects)),
         )
         return SharedState(
             self._url or None, engines, told.counts, self.keeping.statistics(), self._limits.max_size
         )
 
 
-def _engine(name: str, health: HealthStatistics, adapter: object) -> EngineState:
-    calls = adapter.statistics() if isinstance(adapter, _Counting) else None
-    return EngineState(
-        name,
-        health.trouble,
-        health.failures,
-        dict(calls.operations) if calls else {},
-        dict(calls.errors) if calls else {},
-    )
+def _engine(name: str, health: HealthStatistics, calls: EngineCalls) -> EngineState:
+    return EngineState(name, health.trouble, health.failures, calls)
+
+
+def _calls_of_register(register: Register) -> EngineCalls:
+    if not isinstance(register, ValkeyRegister):
+        return EngineCalls()
+    told = register.statistics()
+    return EngineCalls(told.operations, sum(told.errors.values()))
+
+
+def _calls_of_storage(objects: Objects) -> EngineCalls:
+    if not isinstance(objects, ObjectStorage):
+        return EngineCalls()
+    told = objects.statistics()
+    operations = {name: getattr(told, name) for name in ("put", "upload", "parts", "read", "remove", "list")}
+    return EngineCalls(operations, told.errors, told.bytes_up, told.bytes_down)
 
 
 def open_engines(settings: Settings, clock: Clock) -> Engines | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cheesebox.adapters.valkey_register import open_register
 from cheesebox.nodes import Engines
@@ -20,7 +20,7 @@ class Shared:
     """Engines, and the way to nodes that share them."""
 
     def __init__(self, folder: Path, upstream: str, stack: ExitStack) -> None:
-        self.objects = FakeObjects()
+        self.objects: Any = FakeObjects()
         self.valkey = stack.enter_context(valkey_server())
         self._folder = folder
         self._upstream = upstream

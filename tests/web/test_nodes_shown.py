@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from cheesebox.adapters.object_storage import open_object_storage
 from tests.web.dashboard.markup import Page
 from tests.web.nodes import shared_engines
 from tests.web.test_metrics import families, scrape
@@ -96,3 +97,17 @@ def test_a_node_without_others_has_the_families_and_no_samples(launch, shared):
     assert nodes_of(alone) is None
     assert 'id="nodes"' not in alone.get("/-/").body.decode()
     assert 'id="nodes"' in node.get("/-/").body.decode()
+
+
+def test_what_the_engines_are_asked_is_counted_by_operation(shared, wheel):
+    shared.objects = open_object_storage("memory:///", {})
+    box = shared.node()
+    assert box.get(f"/pypi{wheel.path}").status == 200
+    until(lambda: bodies(box, "published") == 2)
+    seen = scrape(box)
+    assert seen["cheesebox_engine_operations_total", "claim", "register"] == 2
+    assert seen["cheesebox_engine_operations_total", "publish", "register"] == 2
+    assert seen["cheesebox_engine_operations_total", "put", "storage"] == 2
+    assert seen["cheesebox_engine_errors_total", "storage"] == 0
+    assert seen["cheesebox_shared_carried_bytes_total", "up"] > len(wheel.content)
+    assert seen["cheesebox_shared_carried_bytes_total", "down"] == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cheesebox.web import models
@@ -15,17 +15,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class EngineState:
-    """One engine: ``trouble`` is empty when all is well.
+class EngineCalls:
+    """What an engine was asked since the start, as its adapter counts; bytes are those of bodies."""
 
-    ``operations`` and ``errors`` count the calls of it by kind, as far as its adapter tells.
-    """
+    operations: Mapping[str, int] = field(default_factory=dict)
+    errors: int = 0
+    bytes_up: int = 0
+    bytes_down: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """One engine: ``trouble`` is empty when all is well."""
 
     name: str
     trouble: str
     failures: int
-    operations: Mapping[str, int]
-    errors: Mapping[str, int]
+    calls: EngineCalls
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from prometheus_client.metrics_core import Metric
 
@@ -22,25 +22,34 @@ def shared_metrics(state: SharedState | None) -> Iterator[Metric]:
     yield from _kept(state)
 
 
-def _engines(engines: Iterable[EngineState]) -> Iterator[Metric]:
+def _engines(engines: Sequence[EngineState]) -> Iterator[Metric]:
     up = GaugeMetricFamily(
         "cheesebox_engine_up", "1 while a shared engine does what it should.", labels=("engine",)
     )
     failures = CounterMetricFamily(
         "cheesebox_engine_failures", "Failures of a shared engine, as seen here.", labels=("engine",)
     )
-    labels = ("engine", "operation")
     operations = CounterMetricFamily(
-        "cheesebox_engine_operations", "Calls of a shared engine by this node.", labels=labels
+        "cheesebox_engine_operations",
+        "Calls of a shared engine by this node.",
+        labels=("engine", "operation"),
     )
-    errors = CounterMetricFamily("cheesebox_engine_errors", "Those that failed.", labels=labels)
+    errors = CounterMetricFamily("cheesebox_engine_errors", "Those that failed.", labels=("engine",))
+    carried = CounterMetricFamily(
+        "cheesebox_shared_carried_bytes",
+        "Bytes of bodies that went up to the storage or came down from it.",
+        labels=("direction",),
+        unit="bytes",
+    )
+    for direction in ("up", "down") if engines else ():
+        carried.add_metric((direction,), sum(getattr(each.calls, f"bytes_{direction}") for each in engines))
     for engine in engines:
         up.add_metric((engine.name,), int(not engine.trouble))
         failures.add_metric((engine.name,), engine.failures)
-        for operation, calls in sorted(engine.operations.items()):
+        for operation, calls in sorted(engine.calls.operations.items()):
             operations.add_metric((engine.name, operation), calls)
-            errors.add_metric((engine.name, operation), engine.errors.get(operation, 0))
-    yield from (up, failures, operations, errors)
+        errors.add_metric((engine.name,), engine.calls.errors)
+    yield from (up, failures, operations, errors, carried)
 
 
 def _together(state: SharedState | None) -> Iterator[Metric]:
