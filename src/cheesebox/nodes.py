@@ -63,8 +63,8 @@ class Node:
         self._url = url
         self._limits = limits
         self.commons = Commons(engines.register, engines.objects, tasks, time.monotonic)
-        self.peers = Peers(client, self.commons)
-        self.sharing = Together(self.commons, self.peers, clock)
+        self.peers = Peers(client, self.commons, url)
+        self.sharing = Together(self.commons, self.peers)
         self.uses = Uses(self.commons, clock)
         self.keeping = Keeping(self.commons, limits, secrets.token_hex(8), clock)
 

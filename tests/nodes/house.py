@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 import redis
 
 from cheesebox.nodes import namespace
-from tests.engines.storage import BUCKET, weed_server
+from tests.engines.storage import BUCKET, run_seaweedfs
 from tests.engines.valkey import valkey_server
 from tests.fakes.cheesebox_process import CheeseboxProcess
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.engines.storage import StorageServer
+    from tests.engines.storage import Storage
     from tests.engines.valkey import ValkeyServer
     from tests.fakes.pypi import FakePyPI
 
@@ -52,7 +52,7 @@ class Engines:
     """What nodes share. Tests may stop both; `revive` undoes that."""
 
     valkey: ValkeyServer
-    storage: StorageServer
+    storage: Storage
 
     def revive(self) -> None:
         for server in (self.valkey, self.storage):
@@ -61,9 +61,9 @@ class Engines:
 
 
 @contextmanager
-def running_engines(**options: str) -> Iterator[Engines]:
+def running_engines(directory: Path, **options: str) -> Iterator[Engines]:
     """Run a register, with these options of its own, and an object storage."""
-    with valkey_server(**options) as valkey, weed_server() as storage:
+    with valkey_server(**options) as valkey, run_seaweedfs(directory / "storage") as storage:
         yield Engines(valkey, storage)
 
 

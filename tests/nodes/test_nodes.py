@@ -27,8 +27,8 @@ def pypi():
 
 
 @pytest.fixture(scope="module")
-def engines():
-    with running_engines() as both:
+def engines(tmp_path_factory):
+    with running_engines(tmp_path_factory.mktemp("engines")) as both:
         yield both
 
 
