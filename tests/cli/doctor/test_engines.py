@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from cheesebox.adapters.object_storage import open_object_storage
 from cheesebox.adapters.valkey.looking import ServerFacts, look_at_server, read_facts
 from cheesebox.adapters.valkey_register import open_register
 from cheesebox.cli.doctor import trying
@@ -138,6 +139,14 @@ async def test_both_engines_are_used_and_left_as_they_were(settings, valkey, obj
 
 async def test_where_nothing_is_shared_nothing_is_tried():
     assert await trying.try_engines(Settings()) is None
+
+
+async def test_a_storage_is_tried_through_its_adapter():
+    storage = open_object_storage("memory:///", {})
+    assert (await trying.try_storage(storage, "memory")).result is None
+    assert [found async for found in storage.walk()] == []
+    await storage.close()
+    assert (await trying.try_storage(storage, "memory")).result is not None
 
 
 class Unlisted(FakeObjects):
