@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_PEER_CONNECTS = 2.0
 _PEER_SILENCE = 10.0
 """Seconds without a byte after which the node that is fetching counts as lost."""
 
@@ -146,7 +147,7 @@ async def open_node(
     engines = engines or open_engines(settings, clock)
     if engines is None:
         return None
-    direct = replace(connection, read_timeout=_PEER_SILENCE, is_direct=True)
+    direct = replace(connection, connect_timeout=_PEER_CONNECTS, read_timeout=_PEER_SILENCE, is_direct=True)
     client = await resources.enter_async_context(HttpUpstream(direct))
     limits = Limits(settings.shared_max_size, inactive=settings.inactive)
     node = Node(engines, client, limits, node_url(settings), tasks, clock)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_LISTENS = re.compile(r"(https?://127\.0\.0\.1:\d+)(\S*)/simple/")
+_LISTENS = re.compile(r"(https?://[\d.]+:\d+)(\S*)/simple/")
 
 
 class CheeseboxProcess:

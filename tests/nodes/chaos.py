@@ -83,7 +83,7 @@ class Clients:
                     self.outcome.failures.append(f"{node.name} {offer.path}: {error!r}")
 
     async def _get(self, session: aiohttp.ClientSession, node: NodeProcess, offer: Offer) -> None:
-        url = f"http://127.0.0.1:{node.port}/pypi/{offer.path}"
+        url = f"{node.node_url}/pypi/{offer.path}"
         async with session.get(url) as response:
             body = await response.read()
             if response.status != _OK:

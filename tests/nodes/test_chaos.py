@@ -80,7 +80,9 @@ def test_no_byte_is_wrong_and_no_client_notices_while_everything_is_killed_and_p
     )
     sys.stdout.write("\n".join([told, *disturbance.told, ""]))  # pytest shows it with -rP, or on failure
     assert not outcome.wrong
-    assert not outcome.failures, "\n".join([str(len(outcome.failures)), *outcome.failures[:3], *outcome.failures[-3:]])
+    assert not outcome.failures, "\n".join(
+        [str(len(outcome.failures)), *outcome.failures[:3], *outcome.failures[-3:]]
+    )
     assert outcome.served + outcome.excused == CLIENTS * REQUESTS
     assert extra <= disturbance.takeovers, told
     assert codes == [0, 0, 0]
