@@ -144,3 +144,9 @@ def test_a_purge_on_one_node_reaches_the_others(shared, wheel):
     )
     assert b" 200 " in first.raw(head.encode() + body).partition(b"\r\n")[0]
     settle(lambda: json.loads(second.get("/-/api/v1/overview").body)["storage"]["entries"] == 0)
+
+
+def test_no_password_of_an_engine_is_shown_among_the_settings():
+    catalogue = next(setting for setting in describe() if setting.name == "catalogue")
+    url = "valkey+sentinel://:one@a:26379,b:26379/service/0"
+    assert catalogue.show(f"{url}?sentinel_password=two") == url.replace(":one@", "")
