@@ -28,13 +28,14 @@ from cheesebox.cache.lists import Lists
 from cheesebox.cache.memory import WeightedLru
 from cheesebox.cache.merged import FOLDER, Merged, MergeRules
 from cheesebox.cache.merged_lists import MergedLists
+from cheesebox.cache.objects import index_of
 from cheesebox.cache.offers import Offers
 from cheesebox.cache.offline_lists import SwitchedLists
 from cheesebox.cache.origins import Origins
 from cheesebox.cache.pages import Pages
 from cheesebox.cache.relays import Relays
+from cheesebox.cache.sharing import Alone
 from cheesebox.cache.source_pages import SourcePages
-from cheesebox.cache.supply import direct
 from cheesebox.cache.views import Views, utc
 from cheesebox.cache.wheel_metadata import WheelMetadata
 from cheesebox.errors import NotFound, SettingsError
@@ -52,11 +53,13 @@ if TYPE_CHECKING:
     from cheesebox.cache.connectivity import Connectivity
     from cheesebox.cache.copies import StoredCopy
     from cheesebox.cache.downloads import Download
+    from cheesebox.cache.files import OpenFile
     from cheesebox.cache.flights import Tasks
     from cheesebox.cache.guard import Clearance
     from cheesebox.cache.merged_lists import ListSource
     from cheesebox.cache.origins import Origin
     from cheesebox.cache.pages import PageAnswer
+    from cheesebox.cache.sharing import Sharing
     from cheesebox.cache.shelf import Shelf
     from cheesebox.cache.sources import Found, Source
     from cheesebox.ports import Key, Upstream
@@ -100,6 +103,7 @@ class _Held:
     files: WheelMetadata
     lists: SwitchedLists
     downloads: Downloads
+    plain_files: Files
 
 
 class IndexSource:
@@ -155,8 +159,10 @@ class Indexes:
         tasks: Tasks,
         page_work: Blocking,
         connectivity: Connectivity,
+        sharing: Sharing | None = None,
     ) -> None:
-        """``page_work`` reads and renders pages, in few threads."""
+        """``page_work`` reads and renders pages, in few threads; ``sharing``: by default, with nobody."""
+        self._sharing = sharing or Alone()
         self._connectivity = connectivity
         self._page_work = page_work
         self._settings = settings
@@ -178,7 +184,8 @@ class Indexes:
     def _hold(self, s: IndexSettings) -> _Held:
         settings, shelf, tasks = self._settings, self._shelf, self._tasks
         upstream = self._upstreams(s.name)
-        exchange = UpstreamExchange(upstream, self._page_work, shelf.clock, settings.max_page_size)
+        asking = UpstreamExchange(upstream, self._page_work, shelf.clock, settings.max_page_size)
+        exchange = self._sharing.exchange(asking)
         documents = Documents(exchange, shelf, tasks, memory=self._copies, connectivity=self._connectivity)
         persistence = Persistence(retries=settings.retries, max_file_size=settings.max_file_size)
         index = Index(index_options(s), shelf.catalogue, shelf.clock)
@@ -187,13 +194,15 @@ class Indexes:
         pages = Pages(index, documents, self._page_work, offers)
         guard = Guard(pages, documents, shelf.clock)
         origins = Origins(index, pages)
-        downloads = Downloads(direct(upstream), shelf, tasks, persistence)
-        relays = Relays(lambda _: upstream, tasks, persistence, shelf.clock)
+        downloads = Downloads(self._sharing.supplies(upstream, s.negative_for), shelf, tasks, persistence)
+        relays = Relays(self._sharing.slices(upstream), tasks, persistence, shelf.clock)
         plain_files = Files(index, origins, downloads, relays, self.adoption, shelf, self._connectivity)
         files = WheelMetadata(index, plain_files, origins, pages, relays, offers, shelf, tasks)
         upstream_lists = Lists(index, documents, shelf, self._renderer, tasks)
         lists = SwitchedLists(upstream_lists, index, self._connectivity, shelf, tasks)
-        return _Held(index, views, documents, offers, pages, guard, origins, files, lists, downloads)
+        return _Held(
+            index, views, documents, offers, pages, guard, origins, files, lists, downloads, plain_files
+        )
 
     def app(self, s: IndexSettings) -> IndexApp:
         """Build what answers below the mount of an index."""
@@ -259,6 +268,11 @@ class Indexes:
     def documents(self, name: str) -> Documents:
         """Give the documents of an upstream's index, for those who show or count them."""
         return self._held[name].documents
+
+    async def open_here(self, key: Key) -> OpenFile | None:
+        """Open a file that is stored or growing here, without asking anyone."""
+        held = self._held.get(index_of(key))
+        return None if held is None else await held.plain_files.here(key)
 
     async def find_origin(self, key: Key) -> Origin:
         """Find where a stored file came from; raises `NotFound` or `UpstreamError`."""

@@ -111,7 +111,7 @@ class Download:
         self._last_modified = ""
         self._reservation = shelf.room.reserve()
         self._readers = 0
-        self._is_failed = False
+        self._failure: CheeseboxError | None = None
         self._ended = False
 
     @property
@@ -132,9 +132,9 @@ class Download:
         """Tell that the download is over, whichever way."""
         self._ended = True
         self._reservation.release()
-        self._supply.ended()
         if self.body is None or not self.body.is_over:
             self._fail(CheeseboxError("the download was broken off"))
+        self._supply.ended(self._failure)
         self._close_if_unused()
 
     def _close_if_unused(self) -> None:
@@ -175,9 +175,9 @@ class Download:
         return part
 
     def _fail(self, error: CheeseboxError) -> None:
-        if not self._is_failed:
+        if self._failure is None:
             log.warning("download of %s failed: %s", self.origin.key, error)
-        self._is_failed = True
+        self._failure = error
         if not self.head.done():
             self.head.set_exception(error)
         if self.body is not None:
@@ -233,6 +233,7 @@ class Download:
             begin = understand(answer.status, answer.headers, url, part.size, self.growing.total)
             self._check_validator(answer)
             await self._announce(answer, begin.total)
+            self._supply.announced(self)
             skip = begin.skip
             position = part.size - skip
             async for chunk in answer.chunks():
@@ -301,7 +302,6 @@ class Download:
             await self._reservation.extend(total or 0)
         finally:
             self.head.set_result(head)
-        self._supply.announced(self)
         if self._shelf.leftovers is not None and total is not None:
             digest = self.origin.digest or ""
             facts = PartFacts(self.origin.key, self._turns.url, self._validator, total, digest)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from cheesebox.cache.downloads import Download
     from cheesebox.cache.origins import Origin
+    from cheesebox.errors import CheeseboxError
     from cheesebox.ports import Entry, Upstream, UpstreamAnswer
 
     Supplies = Callable[[Origin], "Supply"]
@@ -26,15 +27,15 @@ class Supply(Protocol):
         ...
 
     def announced(self, download: Download) -> None:
-        """Hear that the first answer's head is known, and that the body grows from now on."""
+        """Hear with each answer that its head is known, and that the body grows from now on."""
         ...
 
     def admitted(self, entry: Entry) -> None:
         """Hear that the file is verified and on the shelf."""
         ...
 
-    def ended(self) -> None:
-        """Hear that the download is over, whichever way."""
+    def ended(self, error: CheeseboxError | None) -> None:
+        """Hear that the download is over, and why it failed, if it did."""
         ...
 
 
@@ -50,7 +51,7 @@ class Direct:
     def admitted(self, entry: Entry) -> None:
         """Nobody wants to know."""
 
-    def ended(self) -> None:
+    def ended(self, error: CheeseboxError | None) -> None:
         """Nothing is held."""
 
 

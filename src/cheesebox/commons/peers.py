@@ -1,0 +1,46 @@
+"""How one node reads from another what that one is fetching.
+
+Each node answers below `PATH` to those who know the secret that the register keeps: with a file that it
+has, or with one that is growing there. It fetches nothing for others, so no two nodes wait for each other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from cheesebox.errors import UpstreamUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from cheesebox.commons.commons import Commons
+    from cheesebox.ports import Key, Upstream, UpstreamAnswer
+
+PATH = "/-/node/"
+
+
+class Peers:
+    """The other nodes. ``client`` sends requests to their URLs."""
+
+    def __init__(self, client: Upstream, commons: Commons) -> None:
+        self._client = client
+        self._commons = commons
+        self._secret: str | None = None
+
+    async def secret(self) -> str:
+        """Give what nodes know each other by; raises `EngineError`."""
+        if self._secret is None:
+            with self._commons.register_health.watching():
+                self._secret = await self._commons.register.secret()
+        return self._secret
+
+    async def request(
+        self, holder: str, key: Key, headers: Mapping[str, str]
+    ) -> AbstractAsyncContextManager[UpstreamAnswer]:
+        """Ask a node for the file that it is fetching; raises `EngineError`."""
+        if not holder:
+            raise UpstreamUnreachable(f"{key}: the node that fetches it has no node_url")
+        credentials = {"Authorization": f"Bearer {await self.secret()}"}
+        return self._client.request("GET", f"{holder}{PATH}{quote(key)}", {**headers, **credentials})
