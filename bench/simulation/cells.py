@@ -99,7 +99,7 @@ def simulate_each(plan: Plan, warm_up: int = 1) -> Cell:
     for at, node, project, what, slot in requests:
         if warm is None and at >= 0:
             warm = cluster.begin_counting()
-        cluster.ask(at, node, project.item(what, slot, at))
+        cluster.ask(at, node, project, what, slot)
     return _cell(plan, cluster, None, 24.0, 0.0, time.perf_counter() - began)
 
 

@@ -2,8 +2,9 @@
 
 The node is a process of this checkout on loopback, with an upstream beside it that holds some dozens of projects
 with files of scaled-down sizes, and much less room than these take. The trace is `requests.every_request`,
-put to it one by one at the times that it tells. What the node said (`X-Cache2`) and what the upstream was asked
-for is counted; the model is told the trace, the sizes and the settings, and nothing of what happened.
+put to it one by one at the times that it tells, or later where the machine is slow. What the node said
+(`X-Cache2`) and what the upstream was asked for is counted; the model is told when what was asked for, the
+sizes and the settings, and nothing of the answers.
 """
 
 from __future__ import annotations
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from bench.peers.base import Running
 
 SMALLER = 20
-HITS = frozenset({"HIT"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def check(trial: Trial) -> Checked:
         running = CHEESEBOX.start(Site(Path(home), origin, options))
         try:
             idle = running.process.cpu_seconds()
-            verdicts = _replay(trace, site, running)
+            trace, verdicts = _replay(trace, site, running)
             spent = running.process.cpu_seconds() - idle
         finally:
             running.process.stop()
@@ -114,7 +114,7 @@ def predict(trace: list[Request], trial: Trial) -> Outcome:
     policy = Policy(fresh_for=trial.fresh_for)
     cluster = Cluster(Settings(max_size=trial.max_size, policy=policy))
     for at, node, project, what, slot in trace:
-        cluster.ask(at, node, project.item(what, slot, at))
+        cluster.ask(at, node, project, what, slot)
     tally = cluster.tally
     return Outcome(
         tally.hit_ratio,
@@ -221,12 +221,18 @@ async def _end_all() -> None:
     await asyncio.gather(*others, return_exceptions=True)
 
 
-def _replay(trace: list[Request], site: Upstream, running: Running) -> list[str]:
-    """Ask at the times of the trace, one by one; gives what the node said of each."""
+def _replay(
+    trace: list[Request], site: Upstream, running: Running
+) -> tuple[list[Request], list[str]]:
+    """Ask at the times of the trace, one by one; gives it with the true times, and what the node said of each."""
     connection = http.client.HTTPConnection(urlsplit(running.origin).netloc, timeout=30)
-    began, verdicts = time.monotonic(), []
-    for at, _, project, what, slot in trace:
-        time.sleep(max(0.0, began + at - time.monotonic()))
+    began = time.monotonic()
+    asked: list[Request] = []
+    verdicts: list[str] = []
+    for request in trace:
+        time.sleep(max(0.0, began + request.at - time.monotonic()))
+        asked.append(request._replace(at=time.monotonic() - began))
+        _, _, project, what, slot = request
         path = site.paths[project.name, what, slot]
         connection.request("GET", f"/pypi{path}", headers={"Accept": JSON_TYPE} if what is What.PAGE else {})
         with connection.getresponse() as answer:
@@ -235,7 +241,7 @@ def _replay(trace: list[Request], site: Upstream, running: Running) -> list[str]
                 raise RuntimeError(f"{path}: {answer.status}")
             verdicts.append(answer.headers["X-Cache2"])
     connection.close()
-    return verdicts
+    return asked, verdicts
 
 
 def _told(trace: list[Request], verdicts: list[str], site: Upstream) -> Outcome:
@@ -243,7 +249,7 @@ def _told(trace: list[Request], verdicts: list[str], site: Upstream) -> Outcome:
     by_what: dict[What, list[bool]] = {what: [] for what in What}
     fetched = 0
     for request, verdict in zip(trace, verdicts, strict=True):
-        by_what[request.what].append(verdict in HITS)
+        by_what[request.what].append(verdict == "HIT")
         if request.what is What.PAGE and verdict == "MISS":
             fetched += request.project.page[0]
     asked = {key: site.asked(path) for key, path in site.paths.items()}

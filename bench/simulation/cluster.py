@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bench.simulation.projects import Item, What
+from bench.simulation.projects import Item, Project, What
 from bench.simulation.tally import Tally, upload_requests
 from bench.simulation.tiers import LocalTier, SharedTier
 from cheesebox.cache.freshness import Copy, Policy, Serve, decide, fresh_until, is_fresh, may_revalidate
@@ -77,16 +77,31 @@ class Cluster:
         self._touched: list[dict[str, int]] = [{} for _ in range(settings.nodes)]
         self._seen: set[str] = set()
 
-    def ask(self, at: float, node: int, item: Item, weight: int = 1) -> float:
+    def ask(self, at: float, node: int, project: Project, what: What, slot: int) -> float:
         """Answer a request; gives until when this node would answer the same out of its own."""
+        item = project.item(what, slot, at)
+        self.count(item, project.weight)
+        held = self._held(at, node, item, project.weight)
+        if held is not None:
+            self._count_hit(item, project.weight)
+            return self._quiet_until(held, item)
+        if what is What.METADATA:  # its digest is on the page
+            self._look_up(at, node, project.item(What.PAGE, 0, at), project.weight)
+        return self._look_up(at, node, item, project.weight)
+
+    def _held(self, at: float, node: int, item: Item, weight: int) -> Body | None:
+        """Give what may be served at once."""
         held = self.nodes[node].use(item.key)
-        self.count(item, weight, hit=False)
         if self.settings.shares:
             self._touch(at, node, item.key, weight)
-        if held is not None and self._may_serve(held, item, at):
-            self._count_hit(item, weight)
+        return held if held is not None and self._may_serve(held, item, at) else None
+
+    def _look_up(self, at: float, node: int, item: Item, weight: int) -> float:
+        """Have it at the node, wherever from; gives until when it need not be looked up again."""
+        held = self._held(at, node, item, weight)
+        if held is not None:
             return self._quiet_until(held, item)
-        body, way = self._obtain(at, node, item, weight, held)
+        body, way = self._obtain(at, node, item, weight, self.nodes[node].use(item.key))
         if way is Way.RECORD:
             self.nodes[node].replace(item.key, body)
         else:
@@ -112,7 +127,13 @@ class Cluster:
         self._seen.add(item.key)
         self.shared.publish(item.key, item.stored * weight, at, body, weight)
 
-    def count(self, item: Item, weight: int, *, hit: bool) -> None:
+    def count_hits(self, at: float, project: Project, what: What, slot: int, times: int) -> None:
+        """Count requests that are known to be hits."""
+        item = project.item(what, slot, at)
+        self.count(item, project.weight * times)
+        self._count_hit(item, project.weight * times)
+
+    def count(self, item: Item, weight: int) -> None:
         """Count requests for an item."""
         tally = self.tally
         match item.what:
@@ -123,8 +144,6 @@ class Cluster:
             case What.FILE:
                 tally.files += weight
         tally.sent += item.sent * weight
-        if hit:
-            self._count_hit(item, weight)
 
     def _count_hit(self, item: Item, weight: int) -> None:
         tally = self.tally

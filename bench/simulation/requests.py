@@ -82,7 +82,8 @@ def every_request(load: Load) -> Iterator[Request]:
         if (project := made.get(rank)) is None:
             name = f"{load.seed}-{rank}"
             project = made[rank] = make_project(name, load.popularity.shares[rank], load.sizes, load.span)
-        yield Request(load.day.when(at), source.randrange(load.nodes), project, what, slot)
+        place = 0 if what is What.PAGE else slot
+        yield Request(load.day.when(at), source.randrange(load.nodes), project, what, place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +168,12 @@ def ask_sample(sample: Sample, cluster: Cluster) -> None:
     while due and due[0][0] < high:
         clock, number, node, one = due[0]
         project, at = one.project, load.day.when(clock)
-        item = project.item(one.what, one.slot, at)
-        quiet = cluster.ask(at, node, item, project.weight)
+        quiet = cluster.ask(at, node, project, one.what, one.slot)
         if not sample.is_steady(one):
             heapq.heappop(due)
             continue
         rate = one.rate / load.nodes
         resumed = min(high, max(clock, load.day.load(min(quiet, at + sample.glance))))
         hits = poisson(source, rate * (resumed - clock))
-        cluster.count(item, project.weight * hits, hit=True)
+        cluster.count_hits(at, project, one.what, one.slot, hits)
         heapq.heapreplace(due, (resumed + source.expovariate(rate), number, node, one))
