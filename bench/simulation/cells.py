@@ -19,6 +19,11 @@ MEAN_HOUR = 8.0
 GRAIN = 2e9
 """Sampled projects may weigh as much as lets a tier hold some thousands: bytes of a tier for a weight of 1."""
 
+FEW = 8e4
+"""Where few requests come, projects are sampled finely, so that enough of them are drawn."""
+MANY = 100
+"""Of so many nodes each may be simulated half as finely: what one gets too much of, another lacks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -77,7 +82,8 @@ def simulate(plan: Plan) -> Cell:
     began = time.perf_counter()
     settings = replace(plan.settings, nodes=plan.nodes)
     whole = load_of(plan)
-    sample = Sample(whole, most=max(1, int(settings.max_size / GRAIN)))
+    most = min(settings.max_size / GRAIN, plan.requests / FEW) * (1 + plan.nodes / MANY)
+    sample = Sample(whole, most=max(1, round(most)))
     local = characteristic_time(rates_and_sizes(sample, plan.nodes), settings.max_size)
     shared = characteristic_time(rates_and_sizes(sample, 1), settings.shared_max_size)
     sample.glance = max(60.0, min(3600.0, local / 8))

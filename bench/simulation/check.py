@@ -33,7 +33,7 @@ from bench.simulation.popularity import Popularity, fit, read_downloads
 from bench.simulation.projects import SLOTS, Project, What
 from bench.simulation.requests import Load, Request, every_request
 from bench.simulation.sizes import Quantiles, Sizes, read_sizes
-from bench.site import Reply
+from bench.site import Part, Reply
 from bench.upstream import LinkServer, Shared
 from cheesebox.cache.envelope import digest_of, pack
 from cheesebox.cache.freshness import Policy
@@ -112,7 +112,7 @@ def check(trial: Trial) -> Checked:
 def predict(trace: list[Request], trial: Trial) -> Outcome:
     """Put the trace to the model."""
     policy = Policy(fresh_for=trial.fresh_for)
-    cluster = Cluster(Settings(max_size=trial.max_size, policy=policy))
+    cluster = Cluster(Settings(max_size=trial.max_size, policy=policy, looks_up=True))
     for at, node, project, what, slot in trace:
         cluster.ask(at, node, project, what, slot)
     tally = cluster.tally
@@ -148,6 +148,7 @@ class Upstream:
     """What the trace asks for, as the upstream has it; counts by path."""
 
     shared: Shared = field(default_factory=Shared)
+    sent: int = 0
     paths: dict[tuple[str, What, int], str] = field(default_factory=dict)
 
     def add(self, project: Project) -> None:
@@ -201,7 +202,7 @@ class Upstream:
         thread = threading.Thread(target=loop.run_forever)
         thread.start()
         try:
-            listening = asyncio.run_coroutine_threadsafe(LinkServer(NEAR, self.shared).listen(), loop)
+            listening = asyncio.run_coroutine_threadsafe(_Counting(self).listen(), loop)
             yield f"http://127.0.0.1:{listening.result(10)}"
         finally:
             asyncio.run_coroutine_threadsafe(_end_all(), loop).result(10)
@@ -209,9 +210,17 @@ class Upstream:
             thread.join()
             loop.close()
 
-    def asked(self, path: str) -> int:
-        """Tell how often a path was asked for."""
-        return sum(count for (_, asked), count in self.shared.counts.items() if asked == path)
+
+class _Counting(LinkServer):
+    """Counts the bytes of bodies."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        super().__init__(NEAR, upstream.shared)
+        self._upstream = upstream
+
+    async def _send(self, part: Part, writer: asyncio.StreamWriter) -> None:
+        self._upstream.sent += len(part)
+        await super()._send(part, writer)
 
 
 async def _end_all() -> None:
@@ -247,22 +256,14 @@ def _replay(
 def _told(trace: list[Request], verdicts: list[str], site: Upstream) -> Outcome:
     """Sum up what the node and the upstream told."""
     by_what: dict[What, list[bool]] = {what: [] for what in What}
-    fetched = 0
     for request, verdict in zip(trace, verdicts, strict=True):
         by_what[request.what].append(verdict == "HIT")
-        if request.what is What.PAGE and verdict == "MISS":
-            fetched += request.project.page[0]
-    asked = {key: site.asked(path) for key, path in site.paths.items()}
-    projects = {request.project.name: request.project for request in trace}
-    for (name, what, slot), count in asked.items():
-        if what is not What.PAGE:
-            fetched += count * projects[name].item(what, slot, 0.0).stored
     hits = [hit for those in by_what.values() for hit in those]
     pages, files = by_what[What.PAGE], by_what[What.FILE]
     return Outcome(
         sum(hits) / len(hits),
         sum(pages) / len(pages),
         sum(files) / len(files),
-        sum(asked.values()),
-        fetched,
+        site.shared.counts.total(),
+        site.sent,
     )

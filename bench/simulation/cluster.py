@@ -27,19 +27,25 @@ CONFIRMATION = 400
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What operators set, and how fast the upstream is (seconds, bytes/s of one download)."""
+    """What operators set, and how fast the upstream is (seconds, bytes/s of one download).
+
+    ``alone``: nodes have nothing in common. ``looks_up``: whether metadata is asked for by itself, so that the
+    page that tells of it has to be looked up; installers have just asked for the page.
+    """
 
     nodes: int = 1
     max_size: int = 100 * 10**9
     shared_max_size: int = 2 * 10**12
     policy: Policy = field(default_factory=Policy)
+    alone: bool = False
+    looks_up: bool = False
     upstream_latency: float = 0.05
     upstream_rate: float = 30e6
 
     @property
     def shares(self) -> bool:
         """Tell whether there is anybody to share with."""
-        return self.nodes > 1
+        return self.nodes > 1 and not self.alone
 
 
 class Body(NamedTuple):
@@ -85,7 +91,7 @@ class Cluster:
         if held is not None:
             self._count_hit(item, project.weight)
             return self._quiet_until(held, item)
-        if what is What.METADATA:  # its digest is on the page
+        if what is What.METADATA and self.settings.looks_up:  # its digest is on the page
             self._look_up(at, node, project.item(What.PAGE, 0, at), project.weight)
         return self._look_up(at, node, item, project.weight)
 

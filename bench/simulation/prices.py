@@ -56,7 +56,7 @@ def cost(cell: Cell, max_size: int, prices: Prices) -> Cost:
     """Reckon a month of such days."""
     day = cell.day
     nodes = cell.nodes * (prices.node_hour * HOURS + max_size / 1e9 * prices.disk_gb)
-    if cell.nodes == 1:
+    if not cell.held_shared:
         return Cost(nodes, 0.0, 0.0, 0.0, 0.0)
     moved = (day["storage_get_bytes"] + day["storage_put_bytes"]) / 1e9 * MONTH
     return Cost(

@@ -11,15 +11,17 @@ if TYPE_CHECKING:
     from bench.simulation.popularity import Popularity
     from bench.simulation.sizes import Sizes
 
-SLOTS = 24
+SLOTS = 12
 """Files of a project that are asked for: some versions, for some platforms."""
+GOLDEN = (5**0.5 - 1) / 2
+"""Multiples of it fall evenly between 0 and 1, however many there are."""
 WITHIN = 1.2
 """Zipf's exponent among them, the newest first."""
 SLOT_SHARES = tuple((slot + 1) ** -WITHIN for slot in range(SLOTS))
 
 
 SELDOM = 15_000
-COARSER = 8
+COARSER = 6
 
 
 class What(enum.IntEnum):
@@ -64,7 +66,8 @@ class Project:
     """A project, standing for ``weight`` projects of its popularity.
 
     ``share``: of all requests, each of them. ``released``: seconds since midnight, rising; a release changes
-    the page, and the file that everybody takes is a new one. Sizes are of one project.
+    the page, and the file that everybody takes is a new one. Sizes are of one project; ``place`` (0 to 1)
+    tells where among the sizes of files its own begin.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Project:
     weight: int
     released: tuple[float, ...]
     page: tuple[int, int]
+    place: float
     sizes: Sizes = field(repr=False)
     files: dict[int, int] = field(default_factory=dict)
 
@@ -91,13 +95,18 @@ class Project:
     def _size(self, what: What, number: int) -> int:
         name = 2 * number + (what is What.FILE)
         if name not in self.files:
-            drawn = random.Random(f"{self.name}/{name}").random()
-            self.files[name] = (self.sizes.file if what is What.FILE else self.sizes.metadata).at(drawn)
+            share = (self.place + number * GOLDEN) % 1.0
+            self.files[name] = (self.sizes.file if what is What.FILE else self.sizes.metadata).at(share)
         return self.files[name]
 
 
 def make_project(
-    name: str, share: float, sizes: Sizes, span: tuple[float, float], weight: int = 1
+    name: str,
+    share: float,
+    sizes: Sizes,
+    span: tuple[float, float],
+    weight: int = 1,
+    place: float | None = None,
 ) -> Project:
     """Make a project up; the same name gives the same one. Releases come as a Poisson process over ``span``."""
     source = random.Random(name)
@@ -105,7 +114,8 @@ def make_project(
     released, at = [], span[0]
     while rate and (at := at + source.expovariate(rate)) < span[1]:
         released.append(at)
-    return Project(name, share, weight, tuple(released), sizes.page(source), sizes)
+    place = source.random() if place is None else place
+    return Project(name, share, weight, tuple(released), sizes.page(source), place, sizes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,17 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from bench.simulation.projects import SLOT_SHARES, SLOTS, Mix, Project, What, make_project, strata
+from bench.simulation.projects import (
+    GOLDEN,
+    SLOT_SHARES,
+    SLOTS,
+    Mix,
+    Project,
+    Stratum,
+    What,
+    make_project,
+    strata,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,11 +116,18 @@ class Sample:
         self.load = load
         self.glance = 900.0
         self.projects = [
-            make_project(f"{load.seed}-{s.first}-{n}", s.share, load.sizes, load.span, s.weight)
-            for s in strata(load.popularity, most)
-            for n in range(s.count)
+            self._stand_in(stratum, number, load)
+            for stratum in strata(load.popularity, most)
+            for number in range(stratum.count)
         ]
         self.wanted = [one for project in self.projects for one in self._of(project)]
+
+    @staticmethod
+    def _stand_in(stratum: Stratum, number: int, load: Load) -> Project:
+        """Make a project that stands for others; sizes are spread evenly over those of a stretch."""
+        name = f"{load.seed}-{stratum.first}-{number}"
+        place = (random.Random(f"{load.seed}-{stratum.first}").random() + number * GOLDEN) % 1.0
+        return make_project(name, stratum.share, load.sizes, load.span, stratum.weight, place)
 
     def _of(self, project: Project) -> list[Wanted]:
         rate = self.load.requests / 86400.0 * project.share
