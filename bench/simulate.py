@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from bench import machine
 from bench.paths import RESULTS
 from bench.simulation import page
 from bench.simulation.capacity import Capacity, measured, resources
-from bench.simulation.cells import Cell, Plan, simulate, simulate_each
+from bench.simulation.cells import Cell, Plan, mean_of, simulate, simulate_each
 from bench.simulation.check import Checked, Trial, check
 from bench.simulation.cluster import Settings
 from bench.simulation.day import Day, Shape
@@ -34,7 +34,9 @@ from bench.simulation.projects import Mix
 from cheesebox.cache.freshness import Policy
 from cheesebox.units import parse_size
 
-QUICK_STEPS, STEPS = 2e4, 3e5
+QUICK_STEPS, STEPS = 2e4, 2e5
+DRAWS = 3
+"""Of each cell: which projects are large is drawn anew."""
 NODES = (1, 10, 100)
 REQUESTS = (1e6, 1e7, 1e8, 1e9)
 VARIED = (10, 1e8)
@@ -56,6 +58,7 @@ class Asked:
     prices: Prices
     capacity: Capacity
     processes: int
+    draws: int
 
 
 def main() -> int:
@@ -132,6 +135,7 @@ def _asked(arguments: argparse.Namespace, checked: list[Checked]) -> Asked:
         _changed(Prices(), arguments.price),
         _changed(replace(Capacity(), **measured(), **told), arguments.capacity),
         arguments.processes,
+        1 if arguments.quick else DRAWS,
     )
 
 
@@ -146,19 +150,29 @@ def _simulated(asked: Asked, pool: ProcessPoolExecutor, *, whole: bool) -> dict[
     varied = _variations(asked.base) if whole else {}
     small = replace(asked.base, nodes=2, requests=1e6, settings=Settings(max_size=20 * 10**9))
     compared = {"every request": pool.submit(simulate_each, small)} if whole else {}
-    cells = [pool.submit(simulate, plan) for plan in plans]
-    others = [pool.submit(simulate, plan) for plan in varied.values()]
-    for seed in (1, 2, 3) if whole else ():
-        compared[f"sampled, seed {seed}"] = pool.submit(simulate, replace(small, seed=seed))
+    drawn = [[pool.submit(simulate, one) for one in _draws(plan, asked.draws)] for plan in plans]
+    others = [
+        [pool.submit(simulate, one) for one in _draws(plan, asked.draws)] for plan in varied.values()
+    ]
+    for one in _draws(small, DRAWS) if whole else ():
+        compared[f"sampled, seed {one.seed}"] = pool.submit(simulate, one)
     return {
         **_told(asked),
-        "cells": [_cell(cell.result(), asked, asked.base.settings) for cell in cells],
+        "cells": [_cell(_mean(draws), asked, asked.base.settings) for draws in drawn],
         "settings": [
-            {"changed": name, "cell": _cell(cell.result(), asked, plan.settings)}
-            for (name, plan), cell in zip(varied.items(), others, strict=True)
+            {"changed": name, "cell": _cell(_mean(draws), asked, plan.settings)}
+            for (name, plan), draws in zip(varied.items(), others, strict=True)
         ],
         "compared": {name: cell.result().as_dict() for name, cell in compared.items()},
     }
+
+
+def _draws(plan: Plan, count: int) -> list[Plan]:
+    return [replace(plan, seed=plan.seed + number) for number in range(count)]
+
+
+def _mean(draws: list[Future[Cell]]) -> Cell:
+    return mean_of([draw.result() for draw in draws])
 
 
 def _variations(base: Plan) -> dict[str, Plan]:

@@ -60,6 +60,19 @@ class Cell:
         return asdict(self)
 
 
+def mean_of(cells: list[Cell]) -> Cell:
+    """Give the mean of several draws of one plan."""
+    count = len(cells)
+    return replace(
+        cells[0],
+        day={name: sum(cell.day[name] for cell in cells) / count for name in cells[0].day},
+        held_locally=sum(cell.held_locally for cell in cells) // count,
+        held_shared=sum(cell.held_shared for cell in cells) // count,
+        bodies_shared=sum(cell.bodies_shared for cell in cells) // count,
+        seconds=round(sum(cell.seconds for cell in cells), 1),
+    )
+
+
 def load_of(plan: Plan, hours: float = 24.0) -> Load:
     """Give the plan's load, over so many hours about the one of mean load."""
     start, end = (0.0, 24.0) if hours >= 24 else (MEAN_HOUR - hours / 2, MEAN_HOUR + hours / 2)
