@@ -17,15 +17,21 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def shared_server() -> Iterator[ValkeyServer]:
+def server_of_the_session() -> Iterator[ValkeyServer]:
     with valkey_server() as server:
         yield server
 
 
 @pytest.fixture
+def shared_server(server_of_the_session: ValkeyServer) -> ValkeyServer:
+    """One that runs, also when the test before ended it."""
+    server_of_the_session.ensure_running()
+    return server_of_the_session
+
+
+@pytest.fixture
 def server_place(shared_server: ValkeyServer) -> ServerPlace:
-    """A fresh namespace; a server that the test before ended is started again."""
-    shared_server.ensure_running()
+    """A fresh namespace."""
     return ServerPlace(shared_server)
 
 

@@ -37,6 +37,15 @@ class Listening:
         self._next = asyncio.ensure_future(anext(self._changes))
         return change
 
+    async def has_heard(self, within: float) -> bool:
+        """Tell whether the next change, or error, comes so soon (seconds)."""
+        done, _ = await asyncio.wait([self._next], timeout=within)
+        return bool(done)
+
+    async def stop(self) -> None:
+        self._next.cancel()
+        await asyncio.wait([self._next])
+
 
 async def closed_at_the_end(register: Register) -> None:
     """Wait for the end of the test, which cancels all that is left in its loop."""
@@ -44,6 +53,14 @@ async def closed_at_the_end(register: Register) -> None:
         await asyncio.Event().wait()
     finally:
         await register.close()
+
+
+async def begun(register: ValkeyRegister) -> Listening:
+    """Listen to a server; changes from now on are not missed."""
+    listening = Listening(register.changes())
+    while register._changes._at is None and not await listening.has_heard(within=0):  # noqa: ASYNC110 - it tells nobody when it has begun
+        await asyncio.sleep(0.005)
+    return listening
 
 
 class Place(Protocol):
@@ -68,7 +85,10 @@ class Place(Protocol):
         """Have it that a record was used so many hours earlier."""
         ...
 
-    async def lose_connections(self) -> None: ...
+    async def lose_connections(self, listening: Listening) -> None:
+        """Have the connections break, also of one who listens and has nothing left to hear."""
+        ...
+
     async def lose_everything(self) -> None: ...
     async def goes_down(self) -> None: ...
 
@@ -103,7 +123,8 @@ class MemoryPlace:
         kept = self.state.kept[key]
         kept.hour = Hour(kept.hour - hours)
 
-    async def lose_connections(self) -> None:
+    async def lose_connections(self, listening: Listening) -> None:
+        assert not await listening.has_heard(within=0)
         self.state.lose_connections()
 
     async def lose_everything(self) -> None:
@@ -149,15 +170,8 @@ class ServerPlace:
         await asyncio.sleep(seconds)
 
     async def listen(self, register: Register) -> Listening:
-        before = self._listeners()
-        listening = Listening(register.changes())
-        while self._listeners() == before:  # noqa: ASYNC110 - the server tells nobody that a client waits
-            await asyncio.sleep(0.005)
-        return listening
-
-    def _listeners(self) -> int:
-        with self._server.client() as client:
-            return sum(peer["cmd"] == "xread" for peer in client.client_list())
+        assert isinstance(register, ValkeyRegister)
+        return await begun(register)
 
     async def unused(self, key: Key, hours: int) -> None:
         with self._server.client() as client:
@@ -167,8 +181,9 @@ class ServerPlace:
             client.zadd(self.key("hours"), {str(before): before})
             client.hset(self.key(f"o:{key}"), "hour", before)
 
-    async def lose_connections(self) -> None:
-        self._server.lose_connections()
+    async def lose_connections(self, listening: Listening) -> None:
+        while not await listening.has_heard(within=0.05):  # it may have been between two connections
+            self._server.lose_connections()
 
     async def lose_everything(self) -> None:
         self._server.command("FLUSHALL")

@@ -302,6 +302,14 @@ async def test_eviction_of_the_unused_leaves_what_was_used_since(place: Place) -
     assert await register.evict(10, unused_for=1) == []
 
 
+async def test_an_empty_body_comes_and_goes_like_any_other(place: Place) -> None:
+    register = place.register()
+    await published(register, size=0)
+    assert await register.totals() == Totals(0, 1)
+    assert len(await register.evict(1)) == 1
+    assert await register.totals() == Totals(0, 0)
+
+
 async def test_a_disowned_body_is_unknown_and_garbage(place: Place) -> None:
     place.grace = 0.0
     register = place.register()
@@ -429,7 +437,7 @@ async def test_changes_go_on_after_a_lost_connection(place: Place) -> None:
     listening = await place.listen(reader)
     await published(register, KEY)
     assert await listening.next() == Published(KEY)
-    await place.lose_connections()
+    await place.lose_connections(listening)
     with pytest.raises(EngineError):
         await listening.next()
     await published(register, OTHER)
@@ -454,7 +462,7 @@ async def test_changes_that_are_too_many_to_be_kept_are_told_as_missed(place: Pl
     listening = await place.listen(reader)
     await published(register, KEY)
     assert await listening.next() == Published(KEY)
-    await place.lose_connections()
+    await place.lose_connections(listening)
     with pytest.raises(EngineError):
         await listening.next()
     for _ in range(400):

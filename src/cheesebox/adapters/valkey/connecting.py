@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from cheesebox.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 2.0
@@ -111,6 +111,19 @@ def _of_server(url: str, options: Mapping[str, Any]) -> Client:
     return cast("Client", Redis.from_url(url, **options))
 
 
+class _OfSentinels:
+    """A client of the server that the sentinels name; closes its connections to them too."""
+
+    def __init__(self, sentinels: Sequence[Client], client: Client) -> None:
+        self.execute_command = client.execute_command
+        self._clients = (client, *sentinels)
+
+    async def aclose(self) -> None:
+        """Let go of all connections."""
+        for client in self._clients:
+            await client.aclose()
+
+
 def _of_sentinels(url: SplitResult, options: dict[str, Any], *, tls: bool) -> Client | None:
     from redis.asyncio.sentinel import Sentinel  # noqa: PLC0415 - an extra
 
@@ -119,14 +132,16 @@ def _of_sentinels(url: SplitResult, options: dict[str, Any], *, tls: bool) -> Cl
         return None
     query = dict(parse_qsl(url.query))
     of_sentinels = _options() | _given(query, "sentinel_username", "sentinel_password")
-    sentinel = Sentinel(
+    untyped: Any = Sentinel
+    sentinel = untyped(
         _hosts(url, _SENTINEL_PORT),
         sentinel_kwargs={name.removeprefix("sentinel_"): value for name, value in of_sentinels.items()},
         **options,
         **_credentials(url),
+        **(_tls(query) if tls else {}),
     )
-    client = sentinel.master_for(unquote(service), db=int(database or 0), **(_tls(query) if tls else {}))
-    return cast("Client", client)
+    client = sentinel.master_for(unquote(service), db=int(database or 0))
+    return _OfSentinels(sentinel.sentinels, client)
 
 
 def _of_cluster(url: SplitResult, options: dict[str, Any], *, tls: bool) -> Client:

@@ -11,9 +11,9 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local HOUR = 3600000
 
--- Lua's own conversion keeps 14 digits only.
+-- Lua's own conversion keeps 14 digits only. Adding zero makes zero of "-0", which is no integer to commands.
 local function text(number)
-  return string.format('%.0f', number)
+  return string.format('%.0f', number + 0)
 end
 
 local this_hour = text(math.floor(now / HOUR))
