@@ -1,4 +1,4 @@
-"""`python -m bench.simulate`: what one, ten and a hundred nodes make of a million to a billion requests a day.
+"""`python -m bench.simulate`: one, ten, a hundred nodes, and a million to a billion requests a day.
 
 Prints a table of hit ratios, upstream traffic, requests to what nodes share, cost and the first bottleneck.
 `--all` (as `make simulate`) also varies single settings, compares the sampled simulation with one of every
@@ -34,8 +34,8 @@ from bench.simulation.projects import Mix
 from cheesebox.cache.freshness import Policy
 from cheesebox.units import parse_size
 
-QUICK_STEPS, STEPS = 2e4, 2e5
-DRAWS = 3
+QUICK_STEPS, STEPS = 2e4, 1.5e5
+DRAWS = 2
 """Of each cell: which projects are large is drawn anew."""
 NODES = (1, 10, 100)
 REQUESTS = (1e6, 1e7, 1e8, 1e9)
@@ -95,7 +95,13 @@ def _arguments() -> argparse.Namespace:
     add("--nodes", type=_numbers, default=NODES, metavar="N,N", help="numbers of nodes")
     add("--requests", type=_numbers, metavar="N,N", help="requests a day, such as 1e6,1e9")
     add("--max-size", type=parse_size, default=Settings().max_size, metavar="SIZE", help="of each node")
-    add("--shared-max-size", type=parse_size, default=Settings().shared_max_size, metavar="SIZE", help="of all")
+    add(
+        "--shared-max-size",
+        type=parse_size,
+        default=Settings().shared_max_size,
+        metavar="SIZE",
+        help="of all",
+    )
     add("--fresh-for", type=float, default=Policy().fresh_for, metavar="SECONDS", help="of pages")
     add("--seed", type=int, default=1, help="of everything that is drawn")
     add("--processes", type=int, default=2, help="cells at a time")
@@ -133,7 +139,7 @@ def _asked(arguments: argparse.Namespace, checked: list[Checked]) -> Asked:
         tuple(round(number) for number in arguments.nodes),
         arguments.requests,
         _changed(Prices(), arguments.price),
-        _changed(replace(Capacity(), **measured(), **told), arguments.capacity),
+        _changed(replace(Capacity(), **{**measured(), **told}), arguments.capacity),
         arguments.processes,
         1 if arguments.quick else DRAWS,
     )
@@ -151,10 +157,8 @@ def _simulated(asked: Asked, pool: ProcessPoolExecutor, *, whole: bool) -> dict[
     small = replace(asked.base, nodes=2, requests=1e6, settings=Settings(max_size=20 * 10**9))
     compared = {"every request": pool.submit(simulate_each, small)} if whole else {}
     drawn = [[pool.submit(simulate, one) for one in _draws(plan, asked.draws)] for plan in plans]
-    others = [
-        [pool.submit(simulate, one) for one in _draws(plan, asked.draws)] for plan in varied.values()
-    ]
-    for one in _draws(small, DRAWS) if whole else ():
+    others = [[pool.submit(simulate, one) for one in _draws(plan, 1)] for plan in varied.values()]
+    for one in _draws(small, asked.draws) if whole else ():
         compared[f"sampled, seed {one.seed}"] = pool.submit(simulate, one)
     return {
         **_told(asked),

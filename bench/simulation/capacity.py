@@ -31,7 +31,7 @@ class Capacity:
     hits: float = 80_000.0
     file_cpu: float = 0.3
     miss_cpu: float = 0.002
-    workers: int = 1
+    workers: float = 1.0
     line: float = 1.25e9
     upstream: float = 1.25e8
     disk: float = 4e8
@@ -53,7 +53,10 @@ def measured(path: Path = RESULTS / "latest.json") -> dict[str, float]:
     """Read what the benchmark found one core to do."""
     rows = {item["row"]["id"]: item["measurement"] for item in json.loads(path.read_text())["results"]}
     hits = statistics.median(rows["page.96k.nginx-plain"]["ours"])
-    return {"hits": round(hits), "file_cpu": round(statistics.median(rows["cpu.1MB.nginx-static"]["ours"]), 3)}
+    return {
+        "hits": round(hits),
+        "file_cpu": round(statistics.median(rows["cpu.1MB.nginx-static"]["ours"]), 3),
+    }
 
 
 def resources(cell: Cell, capacity: Capacity) -> list[Resource]:

@@ -17,7 +17,7 @@ from bench.simulation.steady import characteristic_time, rates_and_sizes, settle
 MEAN_HOUR = 8.0
 """Hour of the day whose load is the day's mean."""
 GRAIN = 2e9
-"""Sampled projects may weigh as much as lets a tier hold some thousands: bytes of a tier for a weight of 1."""
+"""Sampled projects weigh no more than lets a tier hold thousands: bytes of a tier for a weight of 1."""
 
 FEW = 8e4
 """Where few requests come, projects are sampled finely, so that enough of them are drawn."""
@@ -27,15 +27,19 @@ MANY = 100
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is simulated. ``steps``: about how many steps a cell may take; ``projects`` of the index."""
+    """What is simulated. ``steps``: about how many steps a cell may take; ``projects`` of the index.
+
+    ``most``: for how many a sampled project stands at most; 0: what fits the tiers.
+    """
 
     nodes: int
     requests: float
     settings: Settings = field(default_factory=Settings)
-    shape: Shape = Shape()
-    mix: Mix = Mix()
+    shape: Shape = field(default_factory=Shape)
+    mix: Mix = field(default_factory=Mix)
     projects: int = PROJECTS
     steps: float = 1e6
+    most: int = 0
     seed: int = 1
 
 
@@ -96,7 +100,7 @@ def simulate(plan: Plan) -> Cell:
     settings = replace(plan.settings, nodes=plan.nodes)
     whole = load_of(plan)
     most = min(settings.max_size / GRAIN, plan.requests / FEW) * (1 + plan.nodes / MANY)
-    sample = Sample(whole, most=max(1, round(most)))
+    sample = Sample(whole, most=plan.most or max(1, round(most)))
     local = characteristic_time(rates_and_sizes(sample, plan.nodes), settings.max_size)
     shared = characteristic_time(rates_and_sizes(sample, 1), settings.shared_max_size)
     sample.glance = max(60.0, min(3600.0, local / 8))

@@ -1,10 +1,10 @@
 """Is the model right? One real node gets a trace of requests, and the model the same one.
 
-The node is a process of this checkout on loopback, with an upstream beside it that holds some dozens of projects
-with files of scaled-down sizes, and much less room than these take. The trace is `requests.every_request`,
-put to it one by one at the times that it tells, or later where the machine is slow. What the node said
-(`X-Cache2`) and what the upstream was asked for is counted; the model is told when what was asked for, the
-sizes and the settings, and nothing of the answers.
+The node is a process of this checkout on loopback, with an upstream beside it that holds some dozens of
+projects with files of scaled-down sizes, and much less room than these take. The trace is
+`requests.every_request`, put to it one by one at the times that it tells, or later where the machine is
+slow. What the node said (`X-Cache2`) and what the upstream was asked for is counted; the model is told when
+what was asked for, the sizes and the settings, and nothing of the answers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from bench.simulation.day import Day, Shape
 from bench.simulation.popularity import Popularity, fit, read_downloads
 from bench.simulation.projects import SLOTS, Project, What
 from bench.simulation.requests import Load, Request, every_request
-from bench.simulation.sizes import Quantiles, Sizes, read_sizes
+from bench.simulation.sizes import Quantiles, read_sizes
 from bench.site import Part, Reply
 from bench.upstream import LinkServer, Shared
 from cheesebox.cache.envelope import digest_of, pack
@@ -199,13 +199,14 @@ class Upstream:
     def serving(self) -> Iterator[str]:
         """Serve it from a thread; gives the origin."""
         loop = asyncio.new_event_loop()
+        server = _Counting(self)
         thread = threading.Thread(target=loop.run_forever)
         thread.start()
         try:
-            listening = asyncio.run_coroutine_threadsafe(_Counting(self).listen(), loop)
+            listening = asyncio.run_coroutine_threadsafe(server.listen(), loop)
             yield f"http://127.0.0.1:{listening.result(10)}"
         finally:
-            asyncio.run_coroutine_threadsafe(_end_all(), loop).result(10)
+            asyncio.run_coroutine_threadsafe(_end_all(server), loop).result(10)
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.close()
@@ -223,17 +224,16 @@ class _Counting(LinkServer):
         await super()._send(part, writer)
 
 
-async def _end_all() -> None:
+async def _end_all(server: LinkServer) -> None:
+    server.close()
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
 
 
-def _replay(
-    trace: list[Request], site: Upstream, running: Running
-) -> tuple[list[Request], list[str]]:
-    """Ask at the times of the trace, one by one; gives it with the true times, and what the node said of each."""
+def _replay(trace: list[Request], site: Upstream, running: Running) -> tuple[list[Request], list[str]]:
+    """Ask at the times of the trace, one by one; gives it with the true times, and what the node said."""
     connection = http.client.HTTPConnection(urlsplit(running.origin).netloc, timeout=30)
     began = time.monotonic()
     asked: list[Request] = []

@@ -29,8 +29,8 @@ CONFIRMATION = 400
 class Settings:
     """What operators set, and how fast the upstream is (seconds, bytes/s of one download).
 
-    ``alone``: nodes have nothing in common. ``looks_up``: whether metadata is asked for by itself, so that the
-    page that tells of it has to be looked up; installers have just asked for the page.
+    ``alone``: nodes have nothing in common. ``looks_up``: whether metadata is asked for by itself, so that
+    the page that tells of it has to be looked up; installers have just asked for the page.
     """
 
     nodes: int = 1

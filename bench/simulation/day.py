@@ -33,14 +33,14 @@ class Day:
     """
 
     def __init__(self, shape: Shape) -> None:
-        within = [0.5 ** (minute * MINUTE / shape.burst_half) for minute in range(60)]
+        within: list[float] = [0.5 ** (minute * MINUTE / shape.burst_half) for minute in range(60)]
         burst = [60 * part / sum(within) for part in within]
-        self.rates = tuple(
+        self.rates: tuple[float, ...] = tuple(
             shape.bursts * burst[minute % 60]
             + (1 - shape.bursts) * (1 + shape.swing * math.cos((minute / 60 - 14) * math.tau / 24))
             for minute in range(1440)
         )
-        self._loads = [0.0, *accumulate(rate * MINUTE for rate in self.rates)]
+        self._loads: list[float] = [0.0, *accumulate(rate * MINUTE for rate in self.rates)]
 
     @property
     def peak(self) -> float:
@@ -50,7 +50,7 @@ class Day:
     def load(self, at: float) -> float:
         """Give its time at a time, both in seconds since midnight."""
         days, rest = divmod(at, DAY)
-        minute = int(rest // MINUTE)
+        minute = min(int(rest // MINUTE), 1439)
         return days * DAY + self._loads[minute] + (rest - minute * MINUTE) * self.rates[minute]
 
     def when(self, load: float) -> float:

@@ -57,7 +57,9 @@ def plan_row(cell: Cell) -> tuple[str, ...]:
     day = cell["day"]
     asked = day["upstream_whole"] + day["upstream_confirmed"]
     calls = day["claims"] + day["publications"] + day["renewals"] + day["touches"]
-    shared = [_count(n) if cell["nodes"] > 1 else "–" for n in (day["storage_gets"], day["storage_puts"], calls)]
+    shared = [
+        _count(n) if cell["nodes"] > 1 else "–" for n in (day["storage_gets"], day["storage_puts"], calls)
+    ]
     return (
         str(cell["nodes"]),
         _power(cell["requests"]),
@@ -92,7 +94,15 @@ def _limits(data: dict[str, Any]) -> str:
 
 
 def _settings(data: dict[str, Any]) -> str:
-    heads = ("changed", "hits at the node", "asked upstream", "upstream, GB", "S3 GET", "Valkey", "USD a month")
+    heads = (
+        "changed",
+        "hits at the node",
+        "asked upstream",
+        "upstream, GB",
+        "S3 GET",
+        "Valkey",
+        "USD a month",
+    )
     rows = []
     for told in data["settings"]:
         row = plan_row(told["cell"])
@@ -140,16 +150,19 @@ def _outcome(name: str, outcome: dict[str, Any]) -> tuple[str, ...]:
 
 def _assumed(data: dict[str, Any]) -> str:
     law, load, settings = data["zipf"], data["load"], data["assumed"]
-    return "\n".join(
-        [
-            f"- Simulated on {data['made'][:10]} in {data['seconds']} s, seed {data['seed']}.",
-            f"- Popularity: exponent {law['head']:.2f} up to rank {law['knee']:.0f}, {law['tail']:.2f} after it.",
-            f"- A day: {percent(load['bursts'])} of the requests come in bursts on the hour, whose rate halves each"
-            f" {load['burst_half']:g} s; the busiest minute has {load['peak']:.1f} times the mean.",
-            f"- Each node has `max_size` {settings['max_size'] / 1e9:g} GB, all together `shared_max_size`"
-            f" {settings['shared_max_size'] / 1e12:g} TB; `fresh_for` is {settings['fresh_for'] / 60:g} minutes.",
-        ]
+    told = (
+        f"Simulated on {data['made'][:10]} in {data['seconds']} s, seed {data['seed']}.",
+        f"Popularity: exponent {law['head']:.2f} up to rank {law['knee']:.0f}, {law['tail']:.2f} after it.",
+        f"{percent(load['bursts'])} of a day's requests come in bursts on the hour, whose rate halves each",
+        f"{load['burst_half']:g} s; the busiest minute has {load['peak']:.1f} times the mean.",
+        f"`max_size` of each node {_gigabytes(settings['max_size'])}, `shared_max_size` of all",
+        f"{_gigabytes(settings['shared_max_size'])}; `fresh_for` {settings['fresh_for'] / 60:g} minutes.",
     )
+    return f"- {told[0]}\n- {told[1]}\n- {told[2]}\n  {told[3]}\n- {told[4]}\n  {told[5]}"
+
+
+def _gigabytes(size: int) -> str:
+    return f"{figure(size / 1e9)} GB"
 
 
 def _capacity(data: dict[str, Any]) -> str:

@@ -1,12 +1,12 @@
 """How often each project is asked for: Zipf's law in two pieces, fitted to public download counts.
 
-`downloads.csv` holds 36 ranks with the downloads of 30 days in 2025. They are from the list of the 15,000 most
-downloaded projects that Hugo van Kemenade publishes as top-pypi-packages, made of the public index's own
-download records. The copy that was read bears no date; its counts are above those of March 2025. Ranks past
-100 are right within 1 %.
+`downloads.csv` holds 36 ranks with the downloads of 30 days in 2025. They are from the list of the 15,000
+most downloaded projects that Hugo van Kemenade publishes as top-pypi-packages, made of the public index's
+own download records. The copy that was read bears no date; its counts are above those of March 2025. Ranks
+past 100 are right within 1 %.
 
-One exponent does not fit: the head falls slowly, what comes after it twice as fast. So there are two, with the
-knee where the squared error of the logarithms is least.
+One exponent does not fit: the head falls slowly, what comes after it faster. So there are two, with the knee
+where the squared error of the logarithms is least.
 """
 
 from __future__ import annotations

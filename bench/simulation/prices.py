@@ -20,8 +20,9 @@ class Prices:
     """US dollars. List prices of Amazon Web Services in Northern Virginia, on demand, as of late 2025.
 
     S3 Standard: requests and storage; traffic to nodes in the same region is free. ElastiCache for Valkey:
-    cache.r7g.large, 13.07 GiB of which a quarter is left free, one replica for each. Nodes: m7g.large (2 cores,
-    8 GiB), and gp3 volumes. ``zone_gb``: between zones of a region, for both ends; 0 as nodes can be in one.
+    cache.r7g.large, 13.07 GiB of which a quarter is left free, one replica for each. Nodes: m7g.large
+    (2 cores, 8 GiB), and gp3 volumes. ``zone_gb``: between zones of a region, for both ends; 0 as nodes can
+    be in one.
     """
 
     get_million: float = 0.40
@@ -72,6 +73,6 @@ def registers(cell: Cell, prices: Prices) -> int:
     """Count the Valkeys that the busiest minute and the records take."""
     day = cell.day
     calls = day["claims"] + day["publications"] + day["renewals"] + day["touches"]
-    by_calls = calls * cell.peak / 86400 / prices.register_calls
-    by_memory = cell.bodies_shared * RECORD / prices.register_bytes
-    return max(1, math.ceil(by_calls), math.ceil(by_memory))
+    by_calls: float = calls * cell.peak / 86400 / prices.register_calls
+    by_memory: float = cell.bodies_shared * RECORD / prices.register_bytes
+    return max(1, math.ceil(max(by_calls, by_memory)))

@@ -108,7 +108,7 @@ def make_project(
     weight: int = 1,
     place: float | None = None,
 ) -> Project:
-    """Make a project up; the same name gives the same one. Releases come as a Poisson process over ``span``."""
+    """Make a project up; the same name gives the same one. Releases are a Poisson process over ``span``."""
     source = random.Random(name)
     rate = sizes.releases / (365 * 86400.0)
     released, at = [], span[0]
@@ -132,7 +132,8 @@ class Stratum:
 def strata(popularity: Popularity, most: int, ratio: float = 1.25) -> list[Stratum]:
     """Cut the ranks into stretches that widen by ``ratio``, one project standing for at most ``most``.
 
-    Past `SELDOM`, where all projects together get a hundredth of the requests, it may be `COARSER` times that.
+    Past `SELDOM`, where all projects together get a hundredth of the requests, it may be `COARSER` times
+    as many.
 
     Projects of a stretch are about as popular as each other; those that stand for it get its mean, so
     that the requests of the stretch are what they are.

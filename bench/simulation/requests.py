@@ -1,11 +1,13 @@
 """Requests of a stretch of time: each by itself, or sampled.
 
-Each by itself: `every_request` draws as many as are wanted. That is exact, and takes ten seconds for a million.
+Each by itself: `every_request` draws as many as are wanted. That is exact, and takes ten seconds for a
+million.
 
-Sampled, for more: of each stretch of ranks some projects stand for all (`projects.strata`), weighing as much
-as they stand for, so that tiers fill as fast as they do. What is asked for often at a node is not drawn one by
-one either: between two requests that could be answered otherwise than out of the node's own, all are hits,
-and Poisson's law tells how many. Both keep the expected counts as they are; `tests/bench` compares them.
+Sampled, for more: of each stretch of ranks some projects stand for all (`projects.strata`), weighing as
+much as they stand for, so that tiers fill as fast as they do. What is asked for often at a node is not
+drawn one by one either: between two requests that could be answered otherwise than out of the node's own,
+all are hits, and Poisson's law tells how many. Both keep the expected counts as they are; `tests/bench`
+compares them.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import heapq
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench.simulation.projects import (
@@ -60,7 +62,7 @@ class Load:
     day: Day
     requests: float
     nodes: int = 1
-    mix: Mix = Mix()
+    mix: Mix = field(default_factory=Mix)
     start: float = 0.0
     end: float = 86400.0
     seed: int = 1

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bench.simulation.cluster import Cluster
+    from bench.simulation.projects import Item
     from bench.simulation.requests import Sample, Wanted
 
 MONTH = 30 * 86400.0
@@ -88,7 +89,8 @@ def _last_uses(sample: Sample, source: random.Random, nodes: int, within: float)
     return uses
 
 
-def _state(use: Use, sample: Sample, cluster: Cluster, source: random.Random):  # type: ignore[no-untyped-def]
+def _state(use: Use, sample: Sample, cluster: Cluster, source: random.Random) -> tuple[float, Body, Item]:
+    """Give when that was, and what is known since of what."""
     policy = cluster.settings.policy
     at = sample.load.start - use.ago
     item = use.wanted.project.item(use.wanted.what, use.wanted.slot, at)
