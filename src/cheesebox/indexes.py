@@ -185,7 +185,7 @@ class Indexes:
         settings, shelf, tasks = self._settings, self._shelf, self._tasks
         upstream = self._upstreams(s.name)
         asking = UpstreamExchange(upstream, self._page_work, shelf.clock, settings.max_page_size)
-        exchange = self._sharing.exchange(asking)
+        exchange = self._sharing.exchange(asking, shelf)
         documents = Documents(exchange, shelf, tasks, memory=self._copies, connectivity=self._connectivity)
         persistence = Persistence(retries=settings.retries, max_file_size=settings.max_file_size)
         index = Index(index_options(s), shelf.catalogue, shelf.clock)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_PEER_CONNECTS = 2.0
 _PEER_SILENCE = 10.0
 """Seconds without a byte after which the node that is fetching counts as lost."""
 
@@ -49,10 +50,11 @@ class Node:
         limits: Limits,
         tasks: Tasks,
         clock: Clock,
+        node_url: str = "",
     ) -> None:
         self.commons = Commons(register, objects, tasks, time.monotonic)
-        self.peers = Peers(client, self.commons)
-        self.sharing = Together(self.commons, self.peers, clock)
+        self.peers = Peers(client, self.commons, node_url)
+        self.sharing = Together(self.commons, self.peers)
         self.uses = Uses(self.commons, clock)
         self.keeping = Keeping(self.commons, limits, secrets.token_hex(8), clock)
 
@@ -85,13 +87,12 @@ async def open_node(
     if settings.store is None or settings.catalogue is None:
         return None
     objects = open_object_storage(settings.store, storage_options(settings))
-    register = open_register(
-        settings.catalogue, namespace(settings.store), clock, node_url=(settings.node_url or "").rstrip("/")
-    )
-    direct = replace(connection, read_timeout=_PEER_SILENCE, is_direct=True)
+    node_url = (settings.node_url or "").rstrip("/")
+    register = open_register(settings.catalogue, namespace(settings.store), clock, node_url=node_url)
+    direct = replace(connection, connect_timeout=_PEER_CONNECTS, read_timeout=_PEER_SILENCE, is_direct=True)
     client = await resources.enter_async_context(HttpUpstream(direct))
     limits = Limits(settings.shared_max_size, inactive=settings.inactive)
-    node = Node(register, objects, client, limits, tasks, clock)
+    node = Node(register, objects, client, limits, tasks, clock, node_url)
     resources.push_async_callback(node.commons.close)
     await _greet(node)
     return node

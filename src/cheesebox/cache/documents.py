@@ -104,9 +104,9 @@ class Documents:
             case Serve(verdict) if copy is not None:
                 return self._serve(document, copy, verdict)
             case Refresh(patience) if copy is not None:
-                return await self._refresh(document, copy, patience)
+                return await self._refresh(document, copy, patience, refresh=refresh)
             case _:
-                return await self._fetch(document, copy)
+                return await self._fetch(document, copy, refresh=refresh)
 
     def absence(self, document: Document) -> Absence | None:
         """Give what is remembered of the last 404 for a document, however old."""
@@ -152,16 +152,18 @@ class Documents:
         """Forget the failures of the upstream: it is asked at once."""
         self._troubles.clear()
 
-    async def _fetch(self, document: Document, copy: StoredCopy | None) -> Answered:
+    async def _fetch(self, document: Document, copy: StoredCopy | None, *, refresh: bool) -> Answered:
         joined = document.key in self._flights
-        flight = self._flights.join(document.key, lambda: self._ask(document, copy))
+        flight = self._flights.join(document.key, lambda: self._ask(document, copy, refresh=refresh))
         answered = await asyncio.shield(flight)
         self._shelf.touch(document.key)
         return self._answer(document, answered.copy, answered.verdict, collapsed=joined)
 
-    async def _refresh(self, document: Document, copy: StoredCopy, patience: float) -> Answered:
+    async def _refresh(
+        self, document: Document, copy: StoredCopy, patience: float, *, refresh: bool
+    ) -> Answered:
         joined = document.key in self._flights
-        flight = self._flights.join(document.key, lambda: self._ask(document, copy))
+        flight = self._flights.join(document.key, lambda: self._ask(document, copy, refresh=refresh))
         done, _ = await asyncio.wait({flight}, timeout=patience)
         if not done:
             return self._serve(document, copy, Verdict.UPDATING)
@@ -263,11 +265,11 @@ class Documents:
 
     # ── the flight ──────────────────────────────────────────────────────────────────────────────
 
-    async def _ask(self, document: Document, copy: StoredCopy | None) -> Answered:
+    async def _ask(self, document: Document, copy: StoredCopy | None, *, refresh: bool) -> Answered:
         try:
-            outcome = await self._exchange.ask(document, copy)
-        except NotFound:
-            await self._drop(document)
+            outcome = await self._exchange.ask(document, copy, refresh=refresh)
+        except NotFound as error:
+            await self._drop(document, remembered=error.remembered)
             raise
         except UpstreamError as error:
             self._note_trouble(document, error)
@@ -349,9 +351,12 @@ class Documents:
         lease = Lease(copy.standing, document.policy, self._clock)
         return Answered(copy, verdict, lease.remaining() or 0, lease, collapsed)
 
-    async def _drop(self, document: Document) -> None:
+    async def _drop(self, document: Document, *, remembered: bool) -> None:
         self._supersede(document.key)
-        self._absent[document.key] = self._clock()
+        policy = document.policy
+        # What somebody else remembers may be about to end: it is held for a moment, then asked about again.
+        age = max(0.0, policy.negative_for - policy.refresh_min_age) if remembered else 0.0
+        self._absent[document.key] = self._clock() - age
         _bound(self._absent)
         try:
             if self._shelf.entry(document.key) is not None:

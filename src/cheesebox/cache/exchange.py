@@ -63,10 +63,12 @@ Outcome = Confirmed | Received | Brought
 class Exchange(Protocol):
     """Asks for a document; ``copy`` is what is there, however old.
 
-    Raises `NotFound` when there is no such document, `UpstreamError` when nobody gives an answer.
+    ``refresh``: a client wants to have what is validated now, not what was validated a while ago.
+    Raises `NotFound` when there is no such document (``remembered``: as somebody else has found out),
+    `UpstreamError` when nobody gives an answer.
     """
 
-    async def ask(self, document: Document, copy: StoredCopy | None) -> Outcome:
+    async def ask(self, document: Document, copy: StoredCopy | None, *, refresh: bool = False) -> Outcome:
         """Ask once."""
         ...
 
@@ -80,7 +82,13 @@ class UpstreamExchange:
         self._clock = clock
         self._max_page_size = max_page_size
 
-    async def ask(self, document: Document, copy: StoredCopy | None) -> Outcome:
+    async def ask(
+        self,
+        document: Document,
+        copy: StoredCopy | None,
+        *,
+        refresh: bool = False,  # noqa: ARG002 - the upstream is asked in any case
+    ) -> Outcome:
         """Ask, conditionally where the copy has a validator that may be sent."""
         if document.mirrored is None:
             return await self._ask_at(document, copy, document.url)

@@ -284,9 +284,10 @@ class Files:
         self._recall_absence(key)
         try:
             return await self._open_absent(path, want)
-        except NotFound:
+        except NotFound as error:
             self._connectivity.require(path)  # the page that does not name it may be old
-            self._note_absence(key)
+            if not error.remembered:  # else somebody else remembers it, and knows for how long
+                self._note_absence(key)
             raise
 
     async def _open_absent(self, path: FilePath, want: Want) -> OpenFile:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from cheesebox.cache.exchange import Exchange
     from cheesebox.cache.origins import Origin
+    from cheesebox.cache.shelf import Shelf
     from cheesebox.cache.supply import Supplies
     from cheesebox.ports import Upstream
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 class Sharing(Protocol):
     """How one index of this node asks, together with other nodes or without."""
 
-    def exchange(self, inner: Exchange) -> Exchange:
-        """Give what asks for documents; ``inner`` asks the upstream."""
+    def exchange(self, inner: Exchange, shelf: Shelf) -> Exchange:
+        """Give what asks for documents that are kept on the shelf; ``inner`` asks the upstream."""
         ...
 
     def supplies(self, upstream: Upstream, negative_for: float) -> Supplies:
@@ -34,7 +35,7 @@ class Sharing(Protocol):
 class Alone:
     """A cache on its own."""
 
-    def exchange(self, inner: Exchange) -> Exchange:
+    def exchange(self, inner: Exchange, shelf: Shelf) -> Exchange:  # noqa: ARG002 - as the protocol
         """Ask the upstream."""
         return inner
 

@@ -19,7 +19,7 @@ from cheesebox.engines import Taken
 from cheesebox.errors import EngineError, ObjectMissing, ShuttingDown
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection
+    from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 
     from cheesebox.cache.flights import Tasks
     from cheesebox.commons.health import HealthStatistics
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from cheesebox.ports import Key
 
 log = logging.getLogger(__name__)
+
+PATIENCE = 12.0
+"""Seconds to wait for another node: a little longer than the lease of a dead one lasts."""
 
 _LOOK_AGAIN = 1.0
 """Seconds after which who waits looks again without news: the end of a dead node's lease is no news."""
@@ -62,7 +65,13 @@ class Commons:
     """The engines as the use cases of one node see them. ``timer`` gives seconds."""
 
     def __init__(
-        self, register: Register, objects: Objects, tasks: Tasks, timer: Callable[[], float]
+        self,
+        register: Register,
+        objects: Objects,
+        tasks: Tasks,
+        timer: Callable[[], float],
+        *,
+        look_again: float = _LOOK_AGAIN,
     ) -> None:
         self.register = register
         self.objects = objects
@@ -71,8 +80,9 @@ class Commons:
         self.register_health = Health("the register", timer)
         self.storage_health = Health("the object storage", timer)
         self._timer = timer
+        self._look_again = look_again
         self._counts: dict[str, int] = {}
-        self._unreleased: set[Tenure] = set()
+        self._held: set[Tenure] = set()
 
     def count(self, what: str) -> None:
         """Count one of the `Counts`."""
@@ -91,7 +101,7 @@ class Commons:
                 left = until - self._timer()
                 if not isinstance(claim, Taken) or left <= 0:
                     return claim
-                await expectation.wait(min(left, _LOOK_AGAIN))
+                await expectation.wait(min(left, self._look_again))
 
     async def _claim(self, key: Key, max_age: float | None) -> Claim | None:
         if self.storage_health.is_resting:
@@ -105,21 +115,25 @@ class Commons:
     def hold(self, granted: Granted) -> Tenure:
         """Keep a lease until it is given back."""
         self.count("led")
-        return Tenure(granted, self)
+        tenure = Tenure(granted, self)
+        self._held.add(tenure)
+        return tenure
 
-    def release_later(self, tenure: Tenure) -> None:
-        """Release a lease in the background, or when this node stops."""
-        self._unreleased.add(tenure)
+    def ended(self, tenure: Tenure) -> None:
+        """Hear that the register knows of the end of a tenure, or cannot be told."""
+        self._held.discard(tenure)
+
+    def later(self, work: Coroutine[object, object, object], name: str) -> None:
+        """Do something behind the answer; not at all when this node stops."""
         with suppress(ShuttingDown):
-            self.tasks.start(self._release(tenure), f"release the lease of {tenure.lease.key}")
-
-    async def _release(self, tenure: Tenure) -> None:
-        await tenure.release()
-        self._unreleased.discard(tenure)
+            self.tasks.start(work, name)
 
     async def close(self) -> None:
-        """Let others have what this node was fetching, and let go of the engines."""
-        await asyncio.gather(*map(self._release, list(self._unreleased)))
+        """Let others have what this node was fetching, and let go of the engines.
+
+        The tasks have ended before, some of them without having begun: what they held is held still.
+        """
+        await asyncio.gather(*(tenure.release() for tenure in list(self._held)))
         await self.register.close()
         await self.objects.close()
 
@@ -147,6 +161,8 @@ class Commons:
     async def disown(self, record: Record) -> None:
         """Drop a record whose object is gone or is not what it should be."""
         log.warning("%s: the shared object is gone or damaged; it is fetched anew", record.entry.key)
+        for tenure in self._held:
+            tenure.let_go(record)
         try:
             with self.register_health.watching():
                 await self.register.disown(record)

@@ -16,46 +16,52 @@ from typing import TYPE_CHECKING
 from cheesebox.cache import envelope, freshness
 from cheesebox.cache.copies import StoredCopy
 from cheesebox.cache.exchange import Brought, Confirmed, Received
+from cheesebox.commons.commons import PATIENCE
 from cheesebox.commons.names import object_name
 from cheesebox.engines import Absent, Granted, Known, Taken
-from cheesebox.errors import EngineError, NotFound, ObjectMissing, UpstreamError
+from cheesebox.errors import EngineError, NotFound, ObjectMissing, StoreError, UpstreamError
 
 if TYPE_CHECKING:
     from cheesebox.cache.copies import Document
     from cheesebox.cache.exchange import Exchange, Outcome
+    from cheesebox.cache.shelf import Shelf
     from cheesebox.commons.commons import Commons
     from cheesebox.commons.tenure import Tenure
     from cheesebox.engines import Record
-    from cheesebox.ports import Clock, Entry
+    from cheesebox.ports import Entry
 
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
-_PATIENCE = 12.0
-"""Seconds to wait for another node: a little longer than the lease of a dead one lasts."""
 
 
 class SharedExchange:
     """Asks with the others. ``inner`` asks the upstream."""
 
-    def __init__(self, inner: Exchange, commons: Commons, clock: Clock) -> None:
+    def __init__(
+        self, inner: Exchange, commons: Commons, shelf: Shelf, *, patience: float = PATIENCE
+    ) -> None:
         self._inner = inner
         self._commons = commons
-        self._clock = clock
+        self._shelf = shelf
+        self._clock = shelf.clock
+        self._patience = patience
 
-    async def ask(self, document: Document, copy: StoredCopy | None) -> Outcome:
+    async def ask(self, document: Document, copy: StoredCopy | None, *, refresh: bool = False) -> Outcome:
         """Give what another node has, or ask the upstream for all."""
-        max_age = self._max_age(document, copy)
+        max_age = document.policy.refresh_min_age if refresh else document.policy.fresh_for
         for _ in range(_ATTEMPTS):
-            claim = await self._commons.turn(document.key, max_age, _PATIENCE)
+            claim = await self._commons.turn(document.key, max_age, self._patience)
             match claim:
+                case Absent() if refresh:  # nobody can tell how long ago that was
+                    return await self._ask_alone(document, copy, None)
                 case Absent():
-                    raise NotFound(f"{document.url}: not found")
-                case Known(record) if record.entry.origin in document.urls:
+                    raise NotFound(f"{document.url}: not found", remembered=True)
+                case Known(record) if self._may_take(document, copy, record):
                     if (brought := await self._bring(document, copy, record)) is not None:
                         return brought
                 case Known():
-                    max_age = 0.0  # it is from another upstream than the one that is set now
+                    max_age = 0.0  # it is as good as none: ask
                 case Granted():
                     return await self._ask_for_all(document, copy, claim)
                 case Taken(_, record):
@@ -64,11 +70,14 @@ class SharedExchange:
                     break
         return await self._ask_alone(document, copy, None)
 
-    def _max_age(self, document: Document, copy: StoredCopy | None) -> float:
-        policy = document.policy
-        # A copy that is fresh is asked about only because a client wants it validated anew.
-        is_fresh = copy is not None and freshness.is_fresh(copy.facts, self._clock(), policy)
-        return policy.refresh_min_age if is_fresh else policy.fresh_for
+    def _may_take(self, document: Document, copy: StoredCopy | None, record: Record) -> bool:
+        """Tell whether a shared copy is of this upstream, and not older by its serial than what is here."""
+        theirs = record.entry
+        if theirs.origin not in document.urls:
+            return False
+        if copy is None or copy.entry.origin != theirs.origin:
+            return True
+        return not freshness.is_regression(copy.facts, theirs.serial, self._clock(), document.policy)
 
     async def _ask_alone(self, document: Document, copy: StoredCopy | None, record: Record | None) -> Outcome:
         self._commons.count("alone")
@@ -86,7 +95,7 @@ class SharedExchange:
         except BaseException:
             tenure.give_back()
             raise
-        self._commons.tasks.start(self._publish(tenure, younger or copy, outcome), f"publish {document.key}")
+        self._commons.later(self._publish(tenure, copy, outcome), f"publish {document.key}")
         return outcome
 
     async def _ask_with(
@@ -109,7 +118,8 @@ class SharedExchange:
         """Take a shared copy over; None if its body cannot be had."""
         theirs = record.entry
         if copy is not None and _is_same(copy, record):
-            return Confirmed(replace(theirs, size=copy.entry.size, hits=copy.entry.hits))
+            ours = copy.entry
+            return Confirmed(replace(theirs, size=ours.size, hits=ours.hits, last_used=ours.last_used))
         body = await self._read(record)
         if body is None:
             return None
@@ -121,13 +131,13 @@ class SharedExchange:
         self, document: Document, copy: StoredCopy | None, record: Record | None
     ) -> StoredCopy | None:
         """Give the shared copy if it is younger than the one that is here."""
-        if record is None or record.entry.origin not in document.urls:
+        if record is None or not self._may_take(document, copy, record):
             return None
         is_older = copy is not None and record.entry.validated_at <= copy.entry.validated_at
         if is_older or (copy is not None and _is_same(copy, record)):
             return None
         body = await self._read(record)
-        return None if body is None else StoredCopy(record.entry, body)
+        return None if body is None else StoredCopy(replace(record.entry, last_used=self._clock()), body)
 
     async def _read(self, record: Record) -> bytes | None:
         try:
@@ -153,11 +163,16 @@ class SharedExchange:
                 case Brought(trouble=None, entry=entry, body=body):
                     await self._publish_body(tenure, entry, body)
                 case Confirmed(entry) if copy is not None:
-                    await self._publish_body(tenure, entry, copy.body)
-        except EngineError as error:
+                    await self._publish_body(tenure, entry, copy.body or await self._stored_body(entry))
+        except (EngineError, StoreError) as error:
             log.info("%s is not shared: %s", tenure.lease.key, error)
         finally:
             tenure.give_back()
+
+    async def _stored_body(self, entry: Entry) -> bytes:
+        """Give the body of a bulk document, which is on disk only; empty if it is there no more."""
+        stored = await self._shelf.read_page(entry.key)
+        return stored[1] if stored is not None and stored[0].digest == entry.digest else b""
 
     async def _publish_body(self, tenure: Tenure, entry: Entry, body: bytes) -> None:
         standing = tenure.record

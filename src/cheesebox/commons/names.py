@@ -37,11 +37,12 @@ class Named:
 
 
 def object_name(key: Key, digest: str, token: Token) -> ObjectName | None:
-    """Name an object; None if no storage would take so long a name."""
+    """Name an object; None if the name would be too long for a storage, or could not be read back."""
     escaped = _ESCAPED.sub(lambda found: b"=%02X" % found[0][0], key.encode()).decode()
     algorithm, _, hexadecimal = digest.partition(":")
     name = f"{escaped}/{algorithm}-{hexadecimal}.{token}"
-    return ObjectName(name) if len(name) <= _LONGEST else None
+    # What a page calls a digest may be anything; nothing that is verified has such a one.
+    return ObjectName(name) if len(name) <= _LONGEST and _NAME.match(name) else None
 
 
 def read_name(name: ObjectName) -> Named | None:

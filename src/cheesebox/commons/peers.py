@@ -22,10 +22,11 @@ PATH = "/-/node/"
 
 
 class Peers:
-    """The other nodes. ``client`` sends requests to their URLs."""
+    """The other nodes. ``client`` sends requests to their URLs; ``own_url`` is this node's."""
 
-    def __init__(self, client: Upstream, commons: Commons) -> None:
+    def __init__(self, client: Upstream, commons: Commons, own_url: str = "") -> None:
         self._client = client
+        self._own_url = own_url
         self._commons = commons
         self._secret: str | None = None
 
@@ -39,8 +40,10 @@ class Peers:
     async def request(
         self, holder: str, key: Key, headers: Mapping[str, str]
     ) -> AbstractAsyncContextManager[UpstreamAnswer]:
-        """Ask a node for the file that it is fetching; raises `EngineError`."""
+        """Ask a node for the file that it is fetching; raises `EngineError` or `UpstreamUnreachable`."""
         if not holder:
             raise UpstreamUnreachable(f"{key}: the node that fetches it has no node_url")
+        if holder == self._own_url:  # it was this node before it began anew
+            raise UpstreamUnreachable(f"{key}: nobody fetches it, its lease has yet to end")
         credentials = {"Authorization": f"Bearer {await self.secret()}"}
         return self._client.request("GET", f"{holder}{PATH}{quote(key)}", {**headers, **credentials})

@@ -6,7 +6,7 @@ Rules of this module:
 2. Who has the lease asks the upstream, and uploads while the file grows, as one of its readers. The record
    is published when the file is verified and uploaded; a failure of either ends the lease without one.
 3. Who has not follows the node that has it, byte by byte; if that one cannot be reached or fails, he waits
-   for its turn to end, and for no longer than `_PATIENCE` without a byte.
+   for its turn to end, and for no longer than `PATIENCE` without a byte.
 4. Then, or where an engine is away, a node fetches by itself and publishes nothing.
 """
 
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from cheesebox.cache.supply import Direct
 from cheesebox.cache.transfer import asked_slice
+from cheesebox.commons.commons import PATIENCE
 from cheesebox.commons.names import object_name
 from cheesebox.engines import Absent, Granted, Known, Taken
 from cheesebox.errors import (
@@ -43,39 +44,53 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = 12.0
-"""Seconds to wait for another node: a little longer than the lease of a dead one lasts."""
-
 _GOOD = (200, 206)
 
 
 class SharedSupplies:
     """Makes the supply of each download of one index."""
 
-    def __init__(self, upstream: Upstream, commons: Commons, peers: Peers, negative_for: float) -> None:
+    def __init__(
+        self,
+        upstream: Upstream,
+        commons: Commons,
+        peers: Peers,
+        negative_for: float,
+        patience: float = PATIENCE,
+    ) -> None:
         self._upstream = upstream
         self._commons = commons
         self._peers = peers
         self._negative_for = negative_for
+        self._patience = patience
 
     def __call__(self, origin: Origin) -> Supply:
         """Give the supply of one download."""
         if origin.digest is None:  # rule 1
             return Direct(self._upstream)
-        return SharedSupply(origin, self._upstream, self._commons, self._peers, self._negative_for)
+        return SharedSupply(
+            origin, self._upstream, self._commons, self._peers, self._negative_for, self._patience
+        )
 
 
 class SharedSupply:
     """The supply of one download."""
 
     def __init__(
-        self, origin: Origin, upstream: Upstream, commons: Commons, peers: Peers, negative_for: float
+        self,
+        origin: Origin,
+        upstream: Upstream,
+        commons: Commons,
+        peers: Peers,
+        negative_for: float,
+        patience: float,
     ) -> None:
         self._origin = origin
         self._upstream = upstream
         self._commons = commons
         self._peers = peers
         self._negative_for = negative_for
+        self._patience = patience
         self._tenure: Tenure | None = None
         self._is_uploading = False
         self._is_alone = False
@@ -108,7 +123,7 @@ class SharedSupply:
                     self._commons.count("brought")
                     return stored_answer(self._commons, record, url, headers)
                 case Absent():
-                    raise NotFound(f"{url}: not found")
+                    raise NotFound(f"{url}: not found", remembered=True)
                 case Granted():
                     self._tenure = self._commons.hold(claim)
                     return None
@@ -116,7 +131,7 @@ class SharedSupply:
                     answer = await self._follow(holder, headers, stack)
                     if answer is not None:
                         return answer
-                    patience = _PATIENCE
+                    patience = self._patience
                 case _:
                     self._is_alone = True
                     self._commons.count("alone")
@@ -126,7 +141,9 @@ class SharedSupply:
         self, holder: str, headers: Mapping[str, str], stack: AsyncExitStack
     ) -> UpstreamAnswer | None:
         try:
-            request = await self._peers.request(holder, self._origin.key, headers)
+            # The digest tells whether the bytes fit, so no validator of another server goes along.
+            plain = {name: value for name, value in headers.items() if name.lower() != "if-range"}
+            request = await self._peers.request(holder, self._origin.key, plain)
             answer = await stack.enter_async_context(request)
         except (UpstreamError, EngineError) as error:
             log.info("%s is not read from the node that fetches it: %s", self._origin.key, error)
@@ -134,7 +151,7 @@ class SharedSupply:
         if answer.status not in _GOOD:
             return None
         self._commons.count("followed")
-        return answer
+        return FollowedAnswer(answer)
 
     # ── what this node fetches for all ──────────────────────────────────────────────────────────
 
@@ -143,7 +160,7 @@ class SharedSupply:
         if self._tenure is not None and not self._is_uploading:
             self._is_uploading = True
             download.attach()
-            self._commons.tasks.start(self._upload(download, self._tenure), f"upload {self._origin.key}")
+            self._commons.later(self._upload(download, self._tenure), f"upload {self._origin.key}")
 
     async def _upload(self, download: Download, tenure: Tenure) -> None:
         try:
@@ -171,12 +188,12 @@ class SharedSupply:
     def ended(self, error: CheeseboxError | None) -> None:
         """Give back what is held, and tell the others what was found out."""
         if isinstance(error, DigestMismatch) and self._taken_from is not None:
-            self._commons.tasks.start(self._commons.disown(self._taken_from), "disown")
+            self._commons.later(self._commons.disown(self._taken_from), f"disown {self._origin.key}")
         if self._tenure is None or self._is_uploading:
             return  # whoever uploads ends the tenure
         if isinstance(error, NotFound):
             absence = self._tenure.publish_absence(self._negative_for)
-            self._commons.tasks.start(absence, f"{self._origin.key} is absent")
+            self._commons.later(absence, f"{self._origin.key} is absent")
         else:
             self._tenure.give_back()
 
@@ -204,7 +221,17 @@ class SharedSlices:
                 yield answer
 
 
-# ── answers of the storage ──────────────────────────────────────────────────────────────────────────
+# ── answers of other nodes and of the storage ───────────────────────────────────────────────────────
+
+
+class FollowedAnswer:
+    """What another node answers, without its validator: no upstream knows that one."""
+
+    def __init__(self, answer: UpstreamAnswer) -> None:
+        self.status = answer.status
+        self.url = answer.url
+        self.headers = {name: value for name, value in answer.headers.items() if name != "etag"}
+        self.chunks = answer.chunks
 
 
 class StoredAnswer:
@@ -230,11 +257,16 @@ class StoredAnswer:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Give the bytes; an engine that fails is as an upstream that breaks off."""
+        left = self._stop - self._start
         try:
             async for piece in self._commons.read(self._record, self._start, self._stop):
+                left -= len(piece)
                 yield piece
         except EngineError as error:
             raise UpstreamBroken(f"{self.url}: the shared copy breaks off: {error}") from error
+        if left > 0:
+            await self._commons.disown(self._record)
+            raise UpstreamBroken(f"{self.url}: the shared copy is {left} bytes too short")
 
 
 def stored_answer(commons: Commons, record: Record, url: str, headers: Mapping[str, str]) -> StoredAnswer:

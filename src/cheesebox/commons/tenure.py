@@ -34,7 +34,7 @@ class Tenure:
     def __init__(self, granted: Granted, commons: Commons) -> None:
         self.lease = granted.lease
         self.record = granted.record
-        """What was known when the lease was given."""
+        """What was known when the lease was given, and still stands."""
         self._commons = commons
         self._renewing: asyncio.Task[None] | None = commons.tasks.start(
             self._renew(), f"renew the lease of {self.lease.key}"
@@ -52,6 +52,11 @@ class Tenure:
                 log.warning("%s: its lease was lost", self.lease.key)
                 return
 
+    def let_go(self, record: Record) -> None:
+        """Hear that an object is gone or damaged: it is not to be published again."""
+        if self.record == record:
+            self.record = None
+
     async def publish(self, entry: Entry, name: ObjectName) -> bool:
         """Tell all nodes where the body lies; False when that came too late or the register is away."""
         if not self._end():
@@ -60,7 +65,9 @@ class Tenure:
             with self._commons.register_health.watching():
                 is_taken = await self._commons.register.publish(self.lease, Record(entry, name))
         except EngineError:
+            self._commons.ended(self)
             return False
+        self._commons.ended(self)
         self._commons.count("published" if is_taken else "refused")
         return is_taken
 
@@ -72,7 +79,7 @@ class Tenure:
     def give_back(self) -> None:
         """End without a result; idempotent."""
         if self._end():
-            self._commons.release_later(self)
+            self._commons.later(self.release(), f"release the lease of {self.lease.key}")
 
     async def release(self) -> None:
         """Let others have their turn at once."""
@@ -91,3 +98,4 @@ class Tenure:
                 await call()
         except EngineError:
             log.info("%s: its lease ends by itself", self.lease.key)
+        self._commons.ended(self)
