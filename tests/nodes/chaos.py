@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from dataclasses import dataclass, field
@@ -101,17 +102,20 @@ class Disturbance:
     times (of `time.monotonic`) in which nodes may have gone on by themselves; ``told`` lists what was done.
     """
 
-    def __init__(self, house: Nodes, clients: Clients, seed: int) -> None:
+    def __init__(self, house: Nodes, clients: Clients, seed: int, *, with_engines: bool) -> None:
         self.told: list[str] = []
         self.takeovers = 0
         self.outages: list[tuple[float, float]] = []
+        self._with_engines = with_engines
         self._house = house
         self._clients = clients
         self._random = random.Random(seed)
 
     async def run(self) -> None:
         """Go on until cancelled; what was done is always undone."""
-        disturb = (self._pause_node, self._kill_node, self._kill_node, self._disturb_engine)
+        disturb = [self._pause_node, self._kill_node]
+        if self._with_engines:
+            disturb.append(self._disturb_engine)
         while True:
             await asyncio.sleep(self._random.uniform(0.5, 2.0))
             await asyncio.shield(self._random.choice(disturb)())
@@ -137,13 +141,14 @@ class Disturbance:
 
     async def _disturb_engine(self) -> None:
         engine = self._random.choice((self._house.valkey, self._house.storage))
-        does_kill = self._random.random() < 0.5
+        does_kill = self._random.choice((True, False))
         began = time.monotonic()
+        self.outages.append((began, math.inf))
         self._note(f"{'kill' if does_kill else 'pause'} {type(engine).__name__}")
         await asyncio.to_thread(engine.kill if does_kill else engine.pause)
         await self._lasting()
         await asyncio.to_thread(engine.ensure_running if does_kill else engine.resume)
-        self.outages.append((began, time.monotonic() + _GOES_ON))
+        self.outages[-1] = (began, time.monotonic() + _GOES_ON)
 
     def _note(self, what: str, node: NodeProcess | None = None) -> None:
         self.told.append(f"{time.monotonic():.1f} {what}")
