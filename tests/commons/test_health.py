@@ -88,7 +88,7 @@ def test_a_trial_that_is_broken_off_shows_nothing(health: Health, clock: ManualC
 
 
 def test_calls_that_fail_together_are_one_failure_in_a_row(health: Health, clock: ManualClock) -> None:
-    with pytest.raises(EngineError), health.watching():
+    with pytest.raises(EngineError), health.watching():  # noqa: PT012 - one call within another
         fail(health)
         raise EngineError("refused")
     clock.pass_time(0.5)

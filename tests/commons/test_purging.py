@@ -37,10 +37,9 @@ async def stocked(town: Town, *names: str) -> list[Node]:
 
 
 def is_empty(node: Node) -> bool:
-    return (
-        node.house.catalogue.totals().entries == 0
-        and not (node.house.root / "pypi/simple/demo.page").exists()
-    )
+    if node.house.catalogue.totals().entries or node.house.documents.has(node.house.pages.key(DEMO)):
+        return False
+    return not (node.house.root / node.house.key(PATH)).exists()
 
 
 async def test_a_purge_on_one_node_removes_from_all(root: Path) -> None:
