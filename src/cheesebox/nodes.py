@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_PEER_CONNECTS = 2.0
 _PEER_SILENCE = 10.0
 """Seconds without a byte after which the node that is fetching counts as lost."""
 
@@ -88,7 +89,7 @@ async def open_node(
     objects = open_object_storage(settings.store, storage_options(settings))
     node_url = (settings.node_url or "").rstrip("/")
     register = open_register(settings.catalogue, namespace(settings.store), clock, node_url=node_url)
-    direct = replace(connection, read_timeout=_PEER_SILENCE, is_direct=True)
+    direct = replace(connection, connect_timeout=_PEER_CONNECTS, read_timeout=_PEER_SILENCE, is_direct=True)
     client = await resources.enter_async_context(HttpUpstream(direct))
     limits = Limits(settings.shared_max_size, inactive=settings.inactive)
     node = Node(register, objects, client, limits, tasks, clock, node_url)

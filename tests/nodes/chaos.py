@@ -46,7 +46,8 @@ class Clients:
         self, nodes: Sequence[NodeProcess], offers: Sequence[Offer], count: int, requests: int, seed: int
     ) -> None:
         self.outcome = Outcome()
-        self.killed_at: dict[str, list[float]] = {node.name: [] for node in nodes}
+        self.gone: dict[str, list[float]] = {node.name: [] for node in nodes}
+        """When each node was about to be killed."""
         self.is_up = {node.name: asyncio.Event() for node in nodes}
         for event in self.is_up.values():
             event.set()
@@ -76,13 +77,13 @@ class Clients:
             try:
                 await self._get(session, node, offer)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                if any(at >= began for at in self.killed_at[node.name]):
+                if any(at >= began for at in self.gone[node.name]):
                     self.outcome.excused += 1
                 else:
                     self.outcome.failures.append(f"{node.name} {offer.path}: {error!r}")
 
     async def _get(self, session: aiohttp.ClientSession, node: NodeProcess, offer: Offer) -> None:
-        url = f"http://127.0.0.1:{node.port}/pypi/{offer.path}"
+        url = f"{node.node_url}/pypi/{offer.path}"
         async with session.get(url) as response:
             body = await response.read()
             if response.status != _OK:
@@ -129,8 +130,8 @@ class Disturbance:
         node = self._random.choice(self._house.nodes)
         self._clients.is_up[node.name].clear()
         self._note(f"kill {node.name}", node)
+        self._clients.gone[node.name].append(time.monotonic())
         await asyncio.to_thread(node.kill)
-        self._clients.killed_at[node.name].append(time.monotonic())
         await asyncio.to_thread(node.start)
         self._clients.is_up[node.name].set()
 

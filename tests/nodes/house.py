@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 import redis
 
 from cheesebox.nodes import namespace
-from tests.engines.storage import BUCKET, weed_server
+from tests.engines.storage import BUCKET, run_seaweedfs
 from tests.engines.valkey import valkey_server
 from tests.fakes.cheesebox_process import CheeseboxProcess
 
@@ -20,24 +20,36 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.engines.storage import StorageServer
+    from tests.engines.storage import Storage
     from tests.engines.valkey import ValkeyServer
     from tests.fakes.pypi import FakePyPI
+    from tests.nodes.network import Network
 
 
 class NodeProcess(CheeseboxProcess):
     """One node; it keeps its port over restarts."""
 
-    def __init__(self, name: str, upstream: str, root: Path, port: int, env: dict[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        upstream: str,
+        root: Path,
+        env: dict[str, str],
+        *,
+        host: str = "127.0.0.1",
+        within: tuple[str, ...] = (),
+    ) -> None:
+        """``within`` is what a command begins with that is to run in a namespace."""
         self.name = name
-        self.port = port
-        self.node_url = f"http://127.0.0.1:{port}"
+        self.node_url = f"http://{host}:{free_port()}"
         super().__init__(
             upstream,
             root / name,
-            *("--port", str(port), "--node-url", self.node_url, "--no-access-log"),
+            *("--host", host, "--port", self.node_url.rpartition(":")[2], "--node-url", self.node_url),
+            "--no-access-log",
             env=env,
         )
+        self.command = (*within, *self.command)
 
     def pause(self) -> None:
         """Stop it in mid-work, with all connections open."""
@@ -52,7 +64,7 @@ class Engines:
     """What nodes share. Tests may stop both; `revive` undoes that."""
 
     valkey: ValkeyServer
-    storage: StorageServer
+    storage: Storage
 
     def revive(self) -> None:
         for server in (self.valkey, self.storage):
@@ -61,17 +73,26 @@ class Engines:
 
 
 @contextmanager
-def running_engines(**options: str) -> Iterator[Engines]:
+def running_engines(directory: Path, **options: str) -> Iterator[Engines]:
     """Run a register, with these options of its own, and an object storage."""
-    with valkey_server(**options) as valkey, weed_server() as storage:
+    with valkey_server(**options) as valkey, run_seaweedfs(directory / "storage") as storage:
         yield Engines(valkey, storage)
 
 
 class Nodes:
     """``count`` nodes with a part of the engines to themselves; use as a context manager."""
 
-    def __init__(self, engines: Engines, pypi: FakePyPI, root: Path, count: int, **env: str) -> None:
+    def __init__(
+        self,
+        engines: Engines,
+        pypi: FakePyPI,
+        root: Path,
+        count: int,
+        network: Network | None = None,
+        **env: str,
+    ) -> None:
         self.valkey, self.storage = engines.valkey, engines.storage
+        self._network = network
         self._pypi = pypi
         self._root = root
         self._count = count
@@ -89,13 +110,16 @@ class Nodes:
                 "CHEESEBOX_CATALOGUE": f"{self.valkey.url}/0",
                 **self._env,
             }
-            self.nodes = [self._node(resources, f"node{number}") for number in range(self._count)]
+            self.nodes = [resources.enter_context(self._node(number)) for number in range(self._count)]
             self._resources = resources.pop_all()
         return self
 
-    def _node(self, resources: ExitStack, name: str) -> NodeProcess:
-        node = NodeProcess(name, self._pypi.simple_url, self._root, free_port(), self.env)
-        return resources.enter_context(node)
+    def _node(self, number: int) -> NodeProcess:
+        name, net = f"node{number}", self._network
+        if net is None:
+            return NodeProcess(name, self._pypi.simple_url, self._root, self.env)
+        host, within = net.addresses[number], net.within(net.names[number])
+        return NodeProcess(name, self._pypi.simple_url, self._root, self.env, host=host, within=within)
 
     def leases_of(self, node: NodeProcess) -> int:
         """Count what a node is fetching for all; 0 while the register is away."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections import Counter
 from contextlib import suppress
@@ -51,7 +52,10 @@ def test_no_byte_is_wrong_and_no_client_notices_while_everything_is_killed_and_p
     offers = offers_of(pypi)
     asked = timed_requests(pypi)
     env = {"CHEESEBOX_MIN_FREE": "0", "CHEESEBOX_FRESH_FOR": "1h", "CHEESEBOX_EXTRACT_METADATA": "false"}
-    with running_engines(appendonly="yes") as engines, Nodes(engines, pypi, tmp_path, 3, **env) as house:
+    with (
+        running_engines(tmp_path, appendonly="yes") as engines,
+        Nodes(engines, pypi, tmp_path, 3, **env) as house,
+    ):
 
         async def chaos():
             clients = Clients(house.nodes, offers, CLIENTS, REQUESTS, SEED)
@@ -74,9 +78,11 @@ def test_no_byte_is_wrong_and_no_client_notices_while_everything_is_killed_and_p
         f"{len({path for _, path in asked})} objects, {extra} of them again though the engines were well, "
         f"{disturbance.takeovers} takeovers; {len(disturbance.told)} disturbances"
     )
-    print(told, *disturbance.told, sep="\n")
+    sys.stdout.write("\n".join([told, *disturbance.told, ""]))  # pytest shows it with -rP, or on failure
     assert not outcome.wrong
-    assert not outcome.failures, outcome.failures[:10]
+    assert not outcome.failures, "\n".join(
+        [str(len(outcome.failures)), *outcome.failures[:3], *outcome.failures[-3:]]
+    )
     assert outcome.served + outcome.excused == CLIENTS * REQUESTS
     assert extra <= disturbance.takeovers, told
     assert codes == [0, 0, 0]

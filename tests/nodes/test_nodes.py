@@ -27,8 +27,8 @@ def pypi():
 
 
 @pytest.fixture(scope="module")
-def engines():
-    with running_engines() as both:
+def engines(tmp_path_factory):
+    with running_engines(tmp_path_factory.mktemp("engines")) as both:
         yield both
 
 
@@ -40,7 +40,7 @@ def house(engines, pypi, tmp_path):
 
 
 def get(node, path, **headers):
-    request = urllib.request.Request(f"http://127.0.0.1:{node.port}{path}", headers=headers)
+    request = urllib.request.Request(node.node_url + path, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=60) as response:
             return response.status, dict(response.headers), response.read()
@@ -101,7 +101,7 @@ def test_other_nodes_read_from_the_one_that_is_fetching(pypi, house, gate):
     with ThreadPoolExecutor(1) as pool:
         leading = pool.submit(body_of, leader, f"/pypi{wheel.path}")
         gate.wait_reached()
-        with urllib.request.urlopen(f"http://127.0.0.1:{follower.port}/pypi{wheel.path}") as response:
+        with urllib.request.urlopen(f"{follower.node_url}/pypi{wheel.path}") as response:
             begun = response.read(MEGABYTE)  # while the upstream has sent half
             gate.release()
             assert begun + response.read() == wheel.content
@@ -172,7 +172,7 @@ def test_a_purge_reaches_every_node(pypi, house):
         body_of(node, f"/pypi{wheel.path}")
     wait_until(lambda: published(house) == 2)
     request = urllib.request.Request(
-        f"http://127.0.0.1:{house.nodes[0].port}/-/api/v1/purge",
+        f"{house.nodes[0].node_url}/-/api/v1/purge",
         data=b'{"project": "demo"}',
         headers={"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"},
     )
