@@ -90,7 +90,12 @@ class Purge:
         found = [entry for entry in entries if entry is not None]
         if found:
             await self._remove(found)
+        self._forget(keys)  # memory may hold what the disk has not any more, or that there is no such thing
         return Purged(len(found), sum(entry.size for entry in found))
+
+    async def selected(self, selection: Selection) -> list[Key]:
+        """Tell what `run` would remove now; raises `StoreError`."""
+        return [entry.key async for batch in self._batches(selection) for entry in batch]
 
     async def _remove(self, entries: Sequence[Entry]) -> None:
         keys = [entry.key for entry in entries]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cheesebox.engines import Missed, Published, Removed
@@ -24,8 +25,15 @@ _PAUSE = 1.0
 class Following:
     """``remove`` removes keys here, from disk and from memory."""
 
-    def __init__(self, commons: Commons, remove: Callable[[Sequence[Key]], Awaitable[object]]) -> None:
+    def __init__(
+        self,
+        commons: Commons,
+        remove: Callable[[Sequence[Key]], Awaitable[object]],
+        *,
+        pause: float = _PAUSE,
+    ) -> None:
         self._commons = commons
+        self._pause = pause
         self._remove = remove
 
     async def run(self) -> None:
@@ -35,8 +43,14 @@ class Following:
                 async for change in self._commons.register.changes():
                     await self._apply(change)
             except EngineError as error:
-                self._commons.register_health.failed(error)
-            await asyncio.sleep(_PAUSE)
+                log.info("the changes of other nodes are not heard now: %s", error)
+                await self._find_out()
+            await asyncio.sleep(self._pause)
+
+    async def _find_out(self) -> None:
+        """Find out whether the register is away, or only this connection was lost."""
+        with suppress(EngineError), self._commons.register_health.watching():
+            await self._commons.register.totals()
 
     async def _apply(self, change: Change) -> None:
         match change:
