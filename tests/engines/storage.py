@@ -109,7 +109,7 @@ def run_seaweedfs(directory: Path) -> Iterator[Storage]:
         "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1",
         f"-dir={directory}",
-        "-volume.max=20",
+        "-volume.max=200",
         "-master.volumeSizeLimitMB=64",
         "-master.telemetry=false",
         "-volume.minFreeSpace=1MiB",
