@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 BUCKET = "cheese"
 _ACCESS_KEY = "an-access-key"
 _SECRET_KEY = "a-secret-key"
 _REGION = "us-east-1"
-_PATIENCE = 40.0
+_PATIENCE = 30.0
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +90,20 @@ def _signed(method: str, endpoint: str, path: str, query: str, body: bytes) -> d
 @contextmanager
 def run_seaweedfs(directory: Path) -> Iterator[Storage]:
     """Run SeaweedFS with its S3 gateway, which checks signatures and takes a few seconds to start."""
-    master, volume, filer, gateway = _free_ports(4)
-    ports = {
-        "master.port": master[0],
-        "master.port.grpc": master[1],
-        "volume.port": volume[0],
-        "volume.port.grpc": volume[1],
-        "filer.port": filer[0],
-        "filer.port.grpc": filer[1],
-        "s3.port": gateway[0],
-        "s3.port.grpc": gateway[1],
-        "s3.port.iceberg": 0,
-        "s3.port.lance": 0,
-    }
+    environment = {"AWS_ACCESS_KEY_ID": _ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": _SECRET_KEY}
+    with _running("seaweedfs", _seaweedfs_command, directory, environment) as storage:
+        yield storage
+
+
+def _seaweedfs_command(directory: Path) -> tuple[int, list[str]]:
+    names = [f"{part}.port{kind}" for part in ("s3", "master", "volume", "filer") for kind in ("", ".grpc")]
+    ports = dict(zip(names, _free_ports(len(names)), strict=True))
     command = [
         str(Path(sys.executable).with_name("weed")),
         "server",
         "-s3",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
         "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1",
         f"-dir={directory}",
@@ -117,19 +115,20 @@ def run_seaweedfs(directory: Path) -> Iterator[Storage]:
         f"-s3.localSocket={directory}/s3.sock",
         *(f"-{name}={port}" for name, port in ports.items()),
     ]
-    environment = {"AWS_ACCESS_KEY_ID": _ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": _SECRET_KEY}
-    with _running("seaweedfs", command, directory, gateway[0], environment) as storage:
-        yield storage
+    return ports["s3.port"], command
 
 
 @contextmanager
 def run_localbucket(directory: Path) -> Iterator[Storage]:
     """Run localbucket, which starts at once; it has no bulk deletes and checks no signature."""
-    [[port, _]] = _free_ports(1)
-    program = Path(sys.executable).with_name("localbucket")
-    command = [sys.executable, str(program), "--port", str(port), str(directory)]
-    with _running("localbucket", command, directory, port, {}) as storage:
+    with _running("localbucket", _localbucket_command, directory, {}) as storage:
         yield storage
+
+
+def _localbucket_command(directory: Path) -> tuple[int, list[str]]:
+    [port] = _free_ports(1)
+    program = Path(sys.executable).with_name("localbucket")
+    return port, [sys.executable, str(program), "--port", str(port), str(directory)]
 
 
 def parts_left(storage: Storage) -> list[str]:
@@ -141,41 +140,58 @@ def parts_left(storage: Storage) -> list[str]:
     return re.findall(r"<UploadId>([^<]+)</UploadId>", answer.decode())
 
 
-def _free_ports(count: int) -> list[tuple[int, int]]:
-    """Find pairs of ports that nobody has, below those that the system gives to outgoing connections."""
+def _free_ports(count: int) -> list[int]:
     with ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2 * count)]
-        ports = [each.getsockname()[1] for each in sockets]
-    return list(zip(ports[::2], ports[1::2], strict=True))
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in sockets]
 
 
 @contextmanager
 def _running(
-    name: str, command: list[str], directory: Path, port: int, environment: dict[str, str]
+    name: str,
+    command_in: Callable[[Path], tuple[int, list[str]]],
+    directory: Path,
+    environment: dict[str, str],
 ) -> Iterator[Storage]:
-    directory.mkdir(parents=True, exist_ok=True)
-    log = directory.with_suffix(".log")
-    with log.open("wb") as output:
+    for attempt in range(_ATTEMPTS):
+        place = directory / str(attempt)
+        place.mkdir(parents=True, exist_ok=True)
+        port, command = command_in(place)
+        storage = Storage(name, f"http://127.0.0.1:{port}", place)
+        with _process(command, place, environment) as process:
+            if _gets_ready(storage, process):
+                yield storage
+                return
+    log = directory.joinpath(f"{_ATTEMPTS - 1}.log").read_text(errors="replace")
+    raise AssertionError(f"{name} does not answer:\n{log[-2000:]}")
+
+
+@contextmanager
+def _process(
+    command: list[str], directory: Path, environment: dict[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    with directory.with_suffix(".log").open("wb") as log:
         process = subprocess.Popen(
             command,
             cwd=directory,
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
+            stdout=log,
+            stderr=log,
             start_new_session=True,
         )
-    storage = Storage(name, f"http://127.0.0.1:{port}", directory)
     try:
-        _wait_until_ready(storage, process, log)
-        yield storage
+        yield process
     finally:
         process.kill()  # nothing of it is to be kept, and a graceful end takes its time
         process.wait()
 
 
-def _wait_until_ready(storage: Storage, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Make the bucket and an object in it: only then all parts of the server have found each other."""
+def _gets_ready(storage: Storage, process: subprocess.Popen[bytes]) -> bool:
+    """Make the bucket and an object in it: only then all parts of the server have found each other.
+
+    The server ends at once when somebody was faster to take a port that was free.
+    """
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until and process.poll() is None:
         with suppress(OSError):
@@ -183,6 +199,6 @@ def _wait_until_ready(storage: Storage, process: subprocess.Popen[bytes], log: P
             put, _ = storage.ask("PUT", f"/{BUCKET}/first", body=b"first")
             if made in {200, 409} and put == 200:
                 storage.ask("DELETE", f"/{BUCKET}/first")
-                return
+                return True
         time.sleep(0.05)
-    raise AssertionError(f"{storage.name} does not answer:\n{log.read_text(errors='replace')[-2000:]}")
+    return False
