@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cheesebox.adapters.board import Board
-    from cheesebox.nodes import Node
+    from cheesebox.nodes import Engines, Node
     from cheesebox.ports import Clock, Key, Totals, Upstream
     from cheesebox.settings import Settings
     from cheesebox.static_tables import StaticSettings
@@ -80,12 +80,14 @@ class App:
         housekeeping: bool = True,
         is_mounted: bool = False,
         board: Board | None = None,
+        engines: Engines | None = None,
     ) -> None:
         self.settings = settings
         self._board = board
         self.desk: Desk | None = None
         self._housekeeping = housekeeping
         self._given_upstream = upstream
+        self._given_engines = engines
         self._clock = clock
         self.connectivity = Connectivity(is_offline=settings.offline)
         self._ledger = Ledger()
@@ -143,6 +145,7 @@ class App:
                 self.settings,
                 self._resources,
                 self._given_upstream,
+                self._given_engines,
                 self._clock,
                 self.observed,
                 keeps_parts=self._board is not None,  # whoever restarts keepers wants them to go on
@@ -243,11 +246,12 @@ def build_app(
     housekeeping: bool = True,
     is_mounted: bool = False,
     board: Board | None = None,
+    engines: Engines | None = None,
 ) -> App:
     """Build the application.
 
-    ``upstream`` and ``clock`` stand in for the real ones in tests; ``access_sink`` takes the access
-    log in batches; ``is_mounted``: another program's server asks it, which has no hot lane. Without
+    ``upstream``, ``clock`` and ``engines`` stand in for the real ones in tests; ``access_sink`` takes the
+    access log in batches; ``is_mounted``: another program's server asks it, which has no hot lane. Without
     ``housekeeping`` nothing is removed or rebuilt but on request. With a ``board`` it serves workers.
     """
     return App(
@@ -258,6 +262,7 @@ def build_app(
         housekeeping=housekeeping,
         is_mounted=is_mounted,
         board=board,
+        engines=engines,
     )
 
 
@@ -332,6 +337,7 @@ async def _open(
     settings: Settings,
     resources: AsyncExitStack,
     upstream: Upstream | None,
+    engines: Engines | None,
     clock: Clock,
     observed: Observed,
     *,
@@ -355,7 +361,7 @@ async def _open(
         await shelf.leftovers.open()
     bare = await _upstreams(settings, resources, upstream, blocking)
     tasks = Tasks()
-    node = await open_node(settings, connection_of(settings), resources, tasks, clock)
+    node = await open_node(settings, engines, connection_of(settings), resources, tasks, clock)
     resources.push_async_callback(tasks.close)
     resources.callback(shelf.close)
     watched = {i.name: observed.watch.over(i.name, bare(i.name)) for i in settings.indexes}

@@ -87,7 +87,7 @@ class Setting:
             case Unit.FLAG:
                 return "true" if value else "false"
             case Unit.URL | Unit.ENGINE if value:
-                return redacted(value)
+                return redacted(value).partition("?")[0]  # that of an engine may have a password
             case Unit.URLS | Unit.NAMES:
                 return " ".join(map(redacted, value))
         return "none" if value is None or (self.unit is Unit.SIZE and not value) else str(value)

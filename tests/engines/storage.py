@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -14,25 +15,24 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 BUCKET = "cheese"
 _ACCESS_KEY = "an-access-key"
 _SECRET_KEY = "a-secret-key"
 _REGION = "us-east-1"
-_PATIENCE = 30.0
-_ATTEMPTS = 3
+_PATIENCE = 40.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Storage:
-    """A server that answers; ``url`` and ``options`` are what a client of the bucket is given."""
+    """A server; ``url`` and ``options`` are what a client of the bucket is given."""
 
     name: str
     endpoint: str
@@ -66,6 +66,77 @@ class Storage:
                 return error.code, error.read()
 
 
+@dataclass
+class StorageServer(Storage):
+    """Its process, which can be paused, killed and started again: it keeps its ports and data.
+
+    Use as a context manager.
+    """
+
+    command: list[str]
+    settings: dict[str, str] = field(default_factory=dict)
+    _process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()  # nothing of it is to be kept, and a graceful end takes its time
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        log = self.directory.with_suffix(".log")
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                self.command,
+                cwd=self.directory,
+                env={**os.environ, **self.settings},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        try:
+            _wait_until_ready(self, self._process, log)
+        except BaseException:
+            self.kill()
+            raise
+
+    def pause(self) -> None:
+        """Have it answer nothing, with all connections open."""
+        self._send(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._send(signal.SIGCONT)
+
+    def _send(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it, paused or not; idempotent."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(timeout=30)
+            self._process = None
+
+    def ensure_running(self) -> None:
+        """Start it if it was killed."""
+        if self._process is None:
+            self.start()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Give what a program is told of who may use it."""
+        return {
+            "AWS_ACCESS_KEY_ID": _ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": _SECRET_KEY,
+            "AWS_REGION": _REGION,
+        }
+
+
 def _signed(method: str, endpoint: str, path: str, query: str, body: bytes) -> dict[str, str]:
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     digest = hashlib.sha256(body).hexdigest()
@@ -88,22 +159,25 @@ def _signed(method: str, endpoint: str, path: str, query: str, body: bytes) -> d
 
 
 @contextmanager
-def run_seaweedfs(directory: Path) -> Iterator[Storage]:
+def run_seaweedfs(directory: Path) -> Iterator[StorageServer]:
     """Run SeaweedFS with its S3 gateway, which checks signatures and takes a few seconds to start."""
-    environment = {"AWS_ACCESS_KEY_ID": _ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": _SECRET_KEY}
-    with _running("seaweedfs", _seaweedfs_command, directory, environment) as storage:
-        yield storage
-
-
-def _seaweedfs_command(directory: Path) -> tuple[int, list[str]]:
-    names = [f"{part}.port{kind}" for part in ("s3", "master", "volume", "filer") for kind in ("", ".grpc")]
-    ports = dict(zip(names, _free_ports(len(names)), strict=True))
+    master, volume, filer, gateway = _free_ports(4)
+    ports = {
+        "master.port": master[0],
+        "master.port.grpc": master[1],
+        "volume.port": volume[0],
+        "volume.port.grpc": volume[1],
+        "filer.port": filer[0],
+        "filer.port.grpc": filer[1],
+        "s3.port": gateway[0],
+        "s3.port.grpc": gateway[1],
+        "s3.port.iceberg": 0,
+        "s3.port.lance": 0,
+    }
     command = [
         str(Path(sys.executable).with_name("weed")),
         "server",
         "-s3",
-        "-s3.port.iceberg=0",
-        "-s3.port.lance=0",
         "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1",
         f"-dir={directory}",
@@ -115,20 +189,20 @@ def _seaweedfs_command(directory: Path) -> tuple[int, list[str]]:
         f"-s3.localSocket={directory}/s3.sock",
         *(f"-{name}={port}" for name, port in ports.items()),
     ]
-    return ports["s3.port"], command
-
-
-@contextmanager
-def run_localbucket(directory: Path) -> Iterator[Storage]:
-    """Run localbucket, which starts at once; it has no bulk deletes and checks no signature."""
-    with _running("localbucket", _localbucket_command, directory, {}) as storage:
+    environment = {"AWS_ACCESS_KEY_ID": _ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": _SECRET_KEY}
+    url = f"http://127.0.0.1:{gateway[0]}"
+    with StorageServer("seaweedfs", url, directory, command, environment) as storage:
         yield storage
 
 
-def _localbucket_command(directory: Path) -> tuple[int, list[str]]:
-    [port] = _free_ports(1)
+@contextmanager
+def run_localbucket(directory: Path) -> Iterator[StorageServer]:
+    """Run localbucket, which starts at once; it has no bulk deletes and checks no signature."""
+    [[port, _]] = _free_ports(1)
     program = Path(sys.executable).with_name("localbucket")
-    return port, [sys.executable, str(program), "--port", str(port), str(directory)]
+    command = [sys.executable, str(program), "--port", str(port), str(directory)]
+    with StorageServer("localbucket", f"http://127.0.0.1:{port}", directory, command) as storage:
+        yield storage
 
 
 def parts_left(storage: Storage) -> list[str]:
@@ -140,58 +214,16 @@ def parts_left(storage: Storage) -> list[str]:
     return re.findall(r"<UploadId>([^<]+)</UploadId>", answer.decode())
 
 
-def _free_ports(count: int) -> list[int]:
+def _free_ports(count: int) -> list[tuple[int, int]]:
+    """Find pairs of ports that nobody has now."""
     with ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in sockets]
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2 * count)]
+        ports = [each.getsockname()[1] for each in sockets]
+    return list(zip(ports[::2], ports[1::2], strict=True))
 
 
-@contextmanager
-def _running(
-    name: str,
-    command_in: Callable[[Path], tuple[int, list[str]]],
-    directory: Path,
-    environment: dict[str, str],
-) -> Iterator[Storage]:
-    for attempt in range(_ATTEMPTS):
-        place = directory / str(attempt)
-        place.mkdir(parents=True, exist_ok=True)
-        port, command = command_in(place)
-        storage = Storage(name, f"http://127.0.0.1:{port}", place)
-        with _process(command, place, environment) as process:
-            if _gets_ready(storage, process):
-                yield storage
-                return
-    log = directory.joinpath(f"{_ATTEMPTS - 1}.log").read_text(errors="replace")
-    raise AssertionError(f"{name} does not answer:\n{log[-2000:]}")
-
-
-@contextmanager
-def _process(
-    command: list[str], directory: Path, environment: dict[str, str]
-) -> Iterator[subprocess.Popen[bytes]]:
-    with directory.with_suffix(".log").open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=directory,
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        process.kill()  # nothing of it is to be kept, and a graceful end takes its time
-        process.wait()
-
-
-def _gets_ready(storage: Storage, process: subprocess.Popen[bytes]) -> bool:
-    """Make the bucket and an object in it: only then all parts of the server have found each other.
-
-    The server ends at once when somebody was faster to take a port that was free.
-    """
+def _wait_until_ready(storage: Storage, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Make the bucket and an object in it: only then all parts of the server have found each other."""
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until and process.poll() is None:
         with suppress(OSError):
@@ -199,6 +231,6 @@ def _gets_ready(storage: Storage, process: subprocess.Popen[bytes]) -> bool:
             put, _ = storage.ask("PUT", f"/{BUCKET}/first", body=b"first")
             if made in {200, 409} and put == 200:
                 storage.ask("DELETE", f"/{BUCKET}/first")
-                return True
+                return
         time.sleep(0.05)
-    return False
+    raise AssertionError(f"{storage.name} does not answer:\n{log.read_text(errors='replace')[-2000:]}")

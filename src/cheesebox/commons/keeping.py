@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cheesebox.commons.commons import Commons
     from cheesebox.commons.names import Named
     from cheesebox.engines import StoredObject
-    from cheesebox.ports import Clock
+    from cheesebox.ports import Clock, Totals
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,8 @@ class KeepingStatistics:
     adopted: int
     orphans: int
     is_leading: bool
+    totals: Totals | None
+    """What the shared store holds, as it was last seen; None where another node keeps it."""
 
 
 class Keeping:
@@ -65,6 +67,7 @@ class Keeping:
         self._clock = clock
         self._counts = {"evicted": 0, "evicted_bytes": 0, "swept": 0, "adopted": 0, "orphans": 0}
         self._is_leading = False
+        self._totals: Totals | None = None
 
     async def run(self) -> None:
         """Go on for ever; what an engine refuses is tried again."""
@@ -98,10 +101,10 @@ class Keeping:
             await self._lead()
 
     async def _surplus(self) -> int:
+        with self._commons.register_health.watching():
+            self._totals = totals = await self._commons.register.totals()
         if not self._limits.max_size:
             return 0
-        with self._commons.register_health.watching():
-            totals = await self._commons.register.totals()
         usage = Usage(totals.size, totals.entries, 0, 0, free=self._limits.max_size)
         return excess(self._limits, usage, 0, 0).size
 
@@ -187,4 +190,5 @@ class Keeping:
 
     def statistics(self) -> KeepingStatistics:
         """Tell what this node has done for the shared store."""
-        return KeepingStatistics(**self._counts, is_leading=self._is_leading)
+        totals = self._totals if self._is_leading else None
+        return KeepingStatistics(**self._counts, is_leading=self._is_leading, totals=totals)
