@@ -215,7 +215,7 @@ def parts_left(storage: Storage) -> list[str]:
 
 
 def _free_ports(count: int) -> list[tuple[int, int]]:
-    """Find pairs of ports that nobody has, below those that the system gives to outgoing connections."""
+    """Find pairs of ports that nobody has now."""
     with ExitStack() as held:
         sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2 * count)]
         ports = [each.getsockname()[1] for each in sockets]
