@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cheesebox.adapters.http_upstream import HttpUpstream
-from cheesebox.adapters.object_storage import ObjectStorage, open_object_storage
+from cheesebox.adapters.object_storage import ObjectStorage, Patience, open_object_storage
 from cheesebox.adapters.valkey_register import ValkeyRegister, open_register
 from cheesebox.cache.eviction import Limits
 from cheesebox.commons.commons import Commons
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+STORAGE_PATIENCE = Patience(connect=2.0, silence=6.0, retries=3.0, call=20.0)
+"""With the storage: a client is waiting, and gives up after 15 seconds without a byte."""
 _PEER_CONNECTS = 2.0
 _PEER_SILENCE = 10.0
 """Seconds without a byte after which the node that is fetching counts as lost."""
@@ -125,7 +127,7 @@ def open_engines(settings: Settings, clock: Clock) -> Engines | None:
     """
     if settings.store is None or settings.catalogue is None:
         return None
-    objects = open_object_storage(settings.store, storage_options(settings))
+    objects = open_object_storage(settings.store, storage_options(settings), patience=STORAGE_PATIENCE)
     register = open_register(
         settings.catalogue, namespace(settings.store), clock, node_url=node_url(settings)
     )

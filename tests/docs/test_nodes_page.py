@@ -10,11 +10,11 @@ import tomllib
 
 import pytest
 
-from cheesebox.adapters.object_storage import Patience
 from cheesebox.adapters.valkey.connecting import open_client
 from cheesebox.adapters.valkey_register import open_register
 from cheesebox.commons import health
 from cheesebox.commons.commons import PATIENCE
+from cheesebox.nodes import STORAGE_PATIENCE
 from cheesebox.settings import describe
 from tests.docs.examples import DOCS, blocks_of
 from tests.web.nodes import shared_engines
@@ -96,7 +96,7 @@ def test_the_times_that_are_named_are_those_of_the_code():
     assert "the storage after\nten minutes" in TEXT
     assert PATIENCE == 12
     assert len(re.findall(r"\b12 seconds", TEXT)) == 2
-    assert f"silent for {Patience().silence:.0f} seconds" in TEXT
+    assert f"silent for {STORAGE_PATIENCE.silence:.0f} seconds" in TEXT
     assert health._FIRST_REST == 0.5
     assert f"every {health._LONGEST_REST:.0f} seconds at most" in TEXT
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.nodes.chaos import Clients, Disturbance, Offer
+from tests.nodes.chaos import GOES_ON, Clients, Disturbance, Offer
 from tests.nodes.house import Nodes, running_engines
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(400)]
@@ -21,6 +21,8 @@ VERSIONS = 9
 CLIENTS = 200
 REQUESTS = int(os.environ.get("CHAOS_REQUESTS", "30"))
 """Of each client; half a second apart."""
+CALL_TAKES = 4.0
+"""Seconds until a call of an engine that does not answer has failed."""
 SEED = int(os.environ.get("CHAOS_SEED", "20261123"))
 
 
@@ -64,6 +66,7 @@ def test_no_byte_is_wrong_and_no_client_notices_while_all_is_killed_and_paused(p
         for node in house.nodes:
             node.resume()
         codes = [node.stop() for node in house.nodes]
+    disturbance.outages += [outage for node in house.nodes for outage in failures_told(node)]
     extra = further_requests(asked, disturbance)
     told = (
         f"{outcome.served} answers, {outcome.excused} cut by a kill; {len(asked)} requests upstream for "
@@ -75,6 +78,8 @@ def test_no_byte_is_wrong_and_no_client_notices_while_all_is_killed_and_paused(p
     assert not outcome.failures, f"{len(outcome.failures)}, such as {outcome.failures[:5]}"
     assert outcome.served + outcome.excused == CLIENTS * REQUESTS
     assert extra <= disturbance.takeovers, told
+    objects = len({path for _, path in asked})
+    assert len(asked) <= len(house.nodes) * objects + disturbance.takeovers, told
     assert codes == [0, 0, 0]
 
 
@@ -86,6 +91,18 @@ async def disturbed(clients, disturbance):
     with suppress(asyncio.CancelledError):
         await disturbing
     return outcome
+
+
+def failures_told(node):
+    """Give the times in which a node has found an engine slow or gone, by its own word."""
+    now, monotonic = time.time(), time.monotonic()
+    for line in node.log_lines():
+        if "goes on by itself" in line:
+            clock = time.strptime(line[:8], "%H:%M:%S")
+            today = time.localtime(now)
+            ago = (today.tm_hour - clock.tm_hour) * 3600 + (today.tm_min - clock.tm_min) * 60
+            ago = (ago + today.tm_sec - clock.tm_sec) % 86400
+            yield monotonic - ago - CALL_TAKES, monotonic - ago + GOES_ON
 
 
 def further_requests(asked, disturbance):
