@@ -77,7 +77,7 @@ class Node:
 
     def start(self, here: Purge, tasks: Tasks) -> None:
         """Begin what goes on beside the answers."""
-        tasks.start(Following(self.commons, here.remove).run(), "follow the other nodes")
+        tasks.start(Following(self.commons, here).run(), "follow the other nodes")
         tasks.start(self.keeping.run(), "keep the shared store")
 
     def remarks(self) -> list[str]:

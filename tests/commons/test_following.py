@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from cheesebox.cache.purge import Purged, Selection
 from cheesebox.commons.commons import Commons
 from cheesebox.commons.following import Following
-from cheesebox.engines import Removed
+from cheesebox.commons.purging import write_selection
+from cheesebox.engines import Removed, Selected
 from cheesebox.errors import StoreError
 from cheesebox.ports import Key
+from tests.cache.house import DEMO
 from tests.commons.test_purging import stocked
 from tests.commons.town import NodeRegister, Town, until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import pytest
@@ -43,28 +47,45 @@ async def test_who_missed_changes_looks_again_and_is_warned(
         assert "was cut off for long" in caplog.text
 
 
+class FailingDisk:
+    """Notes what it is to remove, and fails the first time."""
+
+    def __init__(self) -> None:
+        self.asked: list[object] = []
+
+    async def remove(self, keys: Sequence[Key]) -> Purged:
+        self.asked.append(keys)
+        if len(self.asked) == 1:
+            raise StoreError("the disk fails")
+        return Purged(len(keys), 0)
+
+    async def run(self, selection: Selection) -> Purged:
+        self.asked.append(selection)
+        return Purged(1, 1)
+
+
 async def test_a_disk_that_fails_does_not_end_the_following(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    removed = []
-
-    async def remove(keys) -> None:
-        removed.append(keys)
-        if len(removed) == 1:
-            raise StoreError("the disk fails")
-
+    disk = FailingDisk()
     async with Town(root) as town:
         (a,) = await town.nodes("a")
         register = NodeRegister(town.state, town.clock, "")
         commons = Commons(register, town.objects, a.house.tasks, town.clock)
-        following = asyncio.create_task(Following(commons, remove, pause=0.001).run())
+        following = asyncio.create_task(Following(commons, disk, pause=0.001).run())
         await until(lambda: register._read)
         town.state.announce(Removed((KEY,)))
-        await until(lambda: len(removed) == 1)
+        await until(lambda: len(disk.asked) == 1)
         town.state.announce(Removed((Key("other"),)))
-        await until(lambda: len(removed) == 2)
+        await until(lambda: len(disk.asked) == 2)
+        town.state.announce(Selected(write_selection(Selection(DEMO))))
+        town.state.announce(Selected("a later version's"))
+        town.state.announce(Removed((KEY,)))
+        await until(lambda: len(disk.asked) == 4)
         following.cancel()
+        assert disk.asked[2] == Selection(DEMO)
         assert f"purged elsewhere, and not removed here: {KEY}" in caplog.text
+        assert "purged elsewhere, and not removed here: a later version's" in caplog.text
 
 
 async def test_a_register_that_is_away_is_found_out_by_who_follows(root: Path) -> None:

@@ -94,6 +94,16 @@ async def test_what_is_on_disks_and_not_in_the_storage_is_purged_from_all(root: 
         assert is_empty(a)
 
 
+async def test_what_only_the_disk_of_another_node_has_is_purged(root: Path) -> None:
+    async with Town(root) as town:
+        a = await town.node("a")
+        (b,) = await stocked(town, "b")
+        await b.register.evict(10)
+        town.objects.bodies.clear()
+        await a.purge.run(Selection(DEMO))
+        await until(lambda: is_empty(b))
+
+
 async def test_objects_without_a_record_go_at_once_lest_they_are_taken_over_again(root: Path) -> None:
     async with Town(root) as town:
         (a,) = await stocked(town, "a")

@@ -139,7 +139,7 @@ class Node:
         self._resources.push_async_callback(house.tasks.close)
         here = Purge(house.shelf, self.holdings, self._forget)
         self.purge = SharedPurge(here, self.commons)
-        house.tasks.start(Following(self.commons, here.remove, pause=0.001).run(), _LASTING[0])
+        house.tasks.start(Following(self.commons, here, pause=0.001).run(), _LASTING[0])
         await asyncio.sleep(0)
         return self
 

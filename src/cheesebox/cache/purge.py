@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 from cheesebox.cache.blocking import to_the_end
 from cheesebox.cache.objects import index_of
 from cheesebox.ports import Entry, Kind
-from cheesebox.simple.names import release_key, release_key_of
+from cheesebox.simple.names import ProjectName, release_key, release_key_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from cheesebox.cache.shelf import Shelf
     from cheesebox.ports import Holdings, Key
-    from cheesebox.simple.names import ProjectName
 
 _FILES = (Kind.FILE, Kind.METADATA)
 _BATCH = 1000

@@ -1,9 +1,10 @@
 """Purges on all nodes: what this one has, and what the shared store has.
 
 Rules of this module:
-1. The register cannot look for a project; the names in the storage tell all that a selection asks for. So
+1. Each node hears of the selection, and removes what it has of that: no node knows what another has.
+2. The register cannot look for a project; the names in the storage tell all that a selection asks for. So
    a purge walks the storage once, which takes seconds for a hundred thousand objects.
-2. What no record names is removed at once: as garbage nobody would know of it, and later it would be
+3. What no record names is removed at once: as garbage nobody would know of it, and later it would be
    taken over as if it had been lost.
 """
 
@@ -13,9 +14,11 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from cheesebox.cache import digests
 from cheesebox.cache.objects import project_of_key
-from cheesebox.cache.purge import Purged
+from cheesebox.cache.purge import Purged, Selection
 from cheesebox.commons.names import read_name
 from cheesebox.errors import EngineError, StoreError
 from cheesebox.ports import Entry, Kind
@@ -23,7 +26,7 @@ from cheesebox.ports import Entry, Kind
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
-    from cheesebox.cache.purge import Purge, Selection
+    from cheesebox.cache.purge import Purge
     from cheesebox.commons.commons import Commons
     from cheesebox.engines import StoredObject
     from cheesebox.ports import Key
@@ -52,6 +55,7 @@ class SharedPurge:
         here = await self._here.run(selection)
         objects, size = 0, 0
         try:
+            await self._announce(selection)
             async for batch in self._selected(selection):
                 await self._purge_objects(batch)
                 objects += len(batch)
@@ -84,6 +88,10 @@ class SharedPurge:
             record = await self._commons.register.find(found.key)
         return record is not None and record.name == found.stored.name
 
+    async def _announce(self, selection: Selection) -> None:
+        with self._commons.register_health.watching():
+            await self._commons.register.announce(write_selection(selection))
+
     async def _purge(self, keys: Sequence[Key]) -> None:
         with self._commons.register_health.watching():
             await self._commons.register.purge(keys)
@@ -105,6 +113,19 @@ class SharedPurge:
                     batch = []
         if batch:
             yield batch
+
+
+def write_selection(selection: Selection) -> str:
+    """Write a selection as the other nodes read it."""
+    return msgspec.json.encode(selection).decode()
+
+
+def read_selection(text: str) -> Selection:
+    """Read what another node has written; raises `EngineError`."""
+    try:
+        return msgspec.json.decode(text, type=Selection)
+    except msgspec.DecodeError as error:
+        raise EngineError(f"a selection of another version of this program: {error}") from error
 
 
 def _in_batches(keys: list[Key]) -> Iterator[list[Key]]:
