@@ -14,25 +14,20 @@ from typing import TYPE_CHECKING, Self
 from cheesebox import __version__
 from cheesebox.access import Access
 from cheesebox.adapters.credentials import Credentials
-from cheesebox.adapters.disk_store import DiskStore
 from cheesebox.adapters.http_upstream import Connection, HttpUpstream
-from cheesebox.adapters.part_notes import DiskPartNotes
-from cheesebox.adapters.sqlite_catalogue import SqliteCatalogue
 from cheesebox.adapters.static_tree import DirectoryTree
 from cheesebox.cache.blocking import Blocking
 from cheesebox.cache.connectivity import Connectivity, GatedUpstream
-from cheesebox.cache.eviction import Limits, Room
 from cheesebox.cache.flights import Tasks
 from cheesebox.cache.ledger import Ledger, Statistics
-from cheesebox.cache.leftovers import Leftovers
 from cheesebox.cache.readiness import Readiness
 from cheesebox.cache.recent import Recent
-from cheesebox.cache.shelf import Shelf
 from cheesebox.cache.upstream_watch import UpstreamWatch
 from cheesebox.errors import CheeseboxError, StoreError
 from cheesebox.indexes import Indexes, credential_sources
 from cheesebox.management import Management, Observed
 from cheesebox.nodes import open_node
+from cheesebox.opening import catalogue_file, open_shelf
 from cheesebox.web.absent import Absent
 from cheesebox.web.access_log import AccessLog, to_logger
 from cheesebox.web.api import Api
@@ -52,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cheesebox.adapters.board import Board
+    from cheesebox.cache.shelf import Shelf
     from cheesebox.nodes import Engines, Node
     from cheesebox.ports import Clock, Key, Totals, Upstream
     from cheesebox.settings import Settings
@@ -343,34 +339,21 @@ async def _open(
     *,
     keeps_parts: bool,
 ) -> _Parts:
-    store = DiskStore(settings.cache_dir, keeps_parts=keeps_parts)
-    resources.callback(store.close)
-    blocking, page_work = Blocking(), Blocking(_PAGE_THREADS)
+    page_work = Blocking(_PAGE_THREADS)
     resources.callback(page_work.close)
-    resources.callback(blocking.close)
-    await blocking(store.prepare)
-    file = settings.cache_dir / "catalogue.sqlite"
-    catalogue = await blocking(SqliteCatalogue, file)
-    resources.callback(catalogue.close)
-    resources.callback(blocking.close)  # before the catalogue: calls under way still use it
-    limits = Limits(settings.max_size, settings.max_entries, settings.min_free, settings.inactive)
-    shelf = Shelf(store, catalogue, Room(limits, store, catalogue, blocking, clock), blocking, clock)
-    await blocking(shelf.settle)
-    if keeps_parts:
-        shelf.leftovers = Leftovers(DiskPartNotes(store.parts), shelf.room, blocking)
-        await shelf.leftovers.open()
-    bare = await _upstreams(settings, resources, upstream, blocking)
+    shelf = await open_shelf(settings, resources, clock, keeps_parts=keeps_parts)
+    bare = await _upstreams(settings, resources, upstream, shelf.blocking)
     tasks = Tasks()
     node = await open_node(settings, engines, connection_of(settings), resources, tasks, clock)
     resources.push_async_callback(tasks.close)
-    resources.callback(shelf.close)
     watched = {i.name: observed.watch.over(i.name, bare(i.name)) for i in settings.indexes}
     gated = {name: GatedUpstream(upstream, observed.connectivity) for name, upstream in watched.items()}
     sharing = None
     if node is not None:
         sharing, shelf.note_use = node.sharing, node.uses.note
     indexes = Indexes(settings, shelf, gated.__getitem__, tasks, page_work, observed.connectivity, sharing)
-    management = await blocking(Management, settings, file, observed, shelf, indexes, resources, node)
+    file = catalogue_file(settings)
+    management = await shelf.blocking(Management, settings, file, observed, shelf, indexes, resources, node)
     return _Parts(shelf, tasks, indexes, management, node)
 
 

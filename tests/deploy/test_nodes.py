@@ -14,7 +14,7 @@ import yaml
 
 from cheesebox.adapters.valkey.connecting import shown
 from cheesebox.commons.peers import PATH
-from cheesebox.settings import load_settings
+from cheesebox.settings_loading import load_settings
 from tests.web.nodes import shared_engines
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"

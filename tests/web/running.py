@@ -15,7 +15,7 @@ import uvicorn
 import uvloop
 
 from cheesebox.app import App, build_app
-from cheesebox.settings import load_settings
+from cheesebox.settings_loading import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
