@@ -78,7 +78,7 @@ def test_an_engine_that_fails_is_told_everywhere_until_it_is_back(shared, wheel)
     assert (seen["cheesebox_engine_up", "register"], seen["cheesebox_engine_up", "storage"]) == (0, 1)
     assert seen["cheesebox_engine_failures_total", "register"] >= 1
     engines = {engine["name"]: engine for engine in nodes_of(box)["engines"]}
-    assert engines["register"]["trouble"].startswith("the register valkey://127.0.0.1:")
+    assert engines["register"]["trouble"].startswith("valkey://127.0.0.1:")
     assert engines["storage"]["trouble"] == ""
     home = Page(box.get("/-/").body.decode())
     assert any(

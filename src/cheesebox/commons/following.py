@@ -31,15 +31,19 @@ class Following:
         self._commons = commons
         self._pause = pause
         self._here = here
+        self._is_deaf = False
 
     async def run(self) -> None:
         """Follow for ever, through losses of the connection."""
         while True:
             try:
                 async for change in self._commons.register.changes():
+                    self._is_deaf = False
                     await self._apply(change)
             except EngineError as error:
-                log.info("the changes of other nodes are not heard now: %s", error)
+                if not self._is_deaf:  # once, until something is heard again
+                    log.info("the changes of other nodes are not heard now: %s", error)
+                self._is_deaf = True
                 await self._find_out()
             await asyncio.sleep(self._pause)
 

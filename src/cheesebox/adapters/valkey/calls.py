@@ -95,7 +95,7 @@ class Calls:
                 yield
         except TimeoutError:
             self._errors[name] += 1
-            raise EngineError(f"the register {self.where} did not answer in {CALL_SECONDS:g} s") from None
+            raise EngineError(f"{self.where} did not answer in {CALL_SECONDS:g} s") from None
         except self._opened.failures as error:
             self._errors[name] += 1
-            raise EngineError(f"the register {self.where}: {error}") from error
+            raise EngineError(f"{self.where}: {str(error).rstrip('.')}") from error
