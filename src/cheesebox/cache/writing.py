@@ -12,6 +12,7 @@ Rules of this module:
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class BatchWriter:
     async def _write_first(self, chunk: bytes) -> None:
         self._write([chunk])
         self._reservation.wrote(self._part.size)
-        self._body.advance(self._part.size)
+        self._body.advance(self._part.size, [chunk])
         # The client's first byte first, then the flood of what has arrived meanwhile.
         await self._body.wait_for_reader(_COURTESY)
 
@@ -91,14 +92,14 @@ class BatchWriter:
     def _submit(self) -> None:
         batch, self._batch, self._gathered = self._batch, [], 0
         self._writing = self._blocking(self._write, batch)
-        self._writing.add_done_callback(self._written)
+        self._writing.add_done_callback(partial(self._written, batch))
 
     def _write(self, batch: list[bytes]) -> None:
         self._part.append(batch)
         for chunk in batch:
             self.hasher.update(chunk)
 
-    def _written(self, done: asyncio.Future[None]) -> None:
+    def _written(self, batch: list[bytes], done: asyncio.Future[None]) -> None:
         self._writing = None
         if done.cancelled():
             return
@@ -106,6 +107,6 @@ class BatchWriter:
         if self._error is not None:
             return
         self._reservation.wrote(self._part.size)
-        self._body.advance(self._part.size)
+        self._body.advance(self._part.size, batch)
         if self._batch:
             self._submit()
