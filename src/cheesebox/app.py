@@ -32,6 +32,7 @@ from cheesebox.cache.upstream_watch import UpstreamWatch
 from cheesebox.errors import CheeseboxError, StoreError
 from cheesebox.indexes import Indexes, credential_sources
 from cheesebox.management import Management, Observed
+from cheesebox.nodes import open_node
 from cheesebox.web.absent import Absent
 from cheesebox.web.access_log import AccessLog, to_logger
 from cheesebox.web.api import Api
@@ -42,6 +43,7 @@ from cheesebox.web.hot import HotTable
 from cheesebox.web.hot_lane import HotLane
 from cheesebox.web.http import run_lifespan
 from cheesebox.web.own import OwnEndpoints
+from cheesebox.web.peering import Peering
 from cheesebox.web.router import Router
 from cheesebox.web.site import Site
 from cheesebox.web.static_site import StaticSite
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cheesebox.adapters.board import Board
+    from cheesebox.nodes import Node
     from cheesebox.ports import Clock, Key, Totals, Upstream
     from cheesebox.settings import Settings
     from cheesebox.static_tables import StaticSettings
@@ -200,9 +203,11 @@ class App:
         api = Api(parts.management.operations, Gate(self.settings.admin_token))
         dashboard = Dashboard(parts.management.operations)
         readiness = Readiness(parts.shelf, time.monotonic)
-        own = OwnEndpoints(readiness.reason, api, parts.management.metrics, dashboard)
+        remarks = parts.node.remarks if parts.node else tuple[str, ...]
+        own = OwnEndpoints(readiness.reason, api, parts.management.metrics, dashboard, remarks)
+        peering = Peering(parts.node.peers.secret, parts.indexes.open_here) if parts.node else None
         statics = {static.mount: self._static_site(static, parts) for static in self.settings.statics}
-        return Router(mounts, own, statics, self._door)
+        return Router(mounts, own, statics, self._door, peering)
 
     def _static_site(self, static: StaticSettings, parts: _Parts) -> StaticSite:
         tree = DirectoryTree(static.root)
@@ -210,7 +215,7 @@ class App:
 
     def _touch(self, key: Key, now: float, hits: int) -> None:
         if self._parts is not None:
-            self._parts.shelf.catalogue.touch(key, now, hits)
+            self._parts.shelf.used(key, now, hits)
 
     @property
     def run_token(self) -> str | None:
@@ -263,8 +268,11 @@ def _nothing() -> None:
 class _Parts:
     """The opened parts of one application."""
 
-    def __init__(self, shelf: Shelf, tasks: Tasks, indexes: Indexes, management: Management) -> None:
+    def __init__(
+        self, shelf: Shelf, tasks: Tasks, indexes: Indexes, management: Management, node: Node | None
+    ) -> None:
         self.shelf = shelf
+        self.node = node
         self.indexes = indexes
         self.management = management
         self.tasks = tasks
@@ -273,6 +281,8 @@ class _Parts:
         """Begin what goes on beside the answers."""
         self.tasks.start(self._flush_uses(lane), "flush uses")
         self.tasks.start(self._sweep_unused(), "sweep unused")
+        if self.node is not None:
+            self.node.start(self.management.purge, self.tasks)
         if self.shelf.leftovers is not None:
             self.tasks.start(self.shelf.leftovers.expire(), "remove leftovers")
         self.indexes.adoption.is_over = self.shelf.catalogue.fact("rebuilt") is not None
@@ -288,6 +298,8 @@ class _Parts:
             except StoreError as error:
                 log.error("uses not written down: %s", error)
             await self.note_counts()
+            if self.node is not None:
+                await self.node.uses.tell()
 
     async def note_counts(self) -> None:
         """Write down what was counted since the last time."""
@@ -343,13 +355,17 @@ async def _open(
         await shelf.leftovers.open()
     bare = await _upstreams(settings, resources, upstream, blocking)
     tasks = Tasks()
+    node = await open_node(settings, connection_of(settings), resources, tasks, clock)
     resources.push_async_callback(tasks.close)
     resources.callback(shelf.close)
     watched = {i.name: observed.watch.over(i.name, bare(i.name)) for i in settings.indexes}
     gated = {name: GatedUpstream(upstream, observed.connectivity) for name, upstream in watched.items()}
-    indexes = Indexes(settings, shelf, gated.__getitem__, tasks, page_work, observed.connectivity)
-    management = await blocking(Management, settings, file, observed, shelf, indexes, resources)
-    return _Parts(shelf, tasks, indexes, management)
+    sharing = None
+    if node is not None:
+        sharing, shelf.note_use = node.sharing, node.uses.note
+    indexes = Indexes(settings, shelf, gated.__getitem__, tasks, page_work, observed.connectivity, sharing)
+    management = await blocking(Management, settings, file, observed, shelf, indexes, resources, node)
+    return _Parts(shelf, tasks, indexes, management, node)
 
 
 async def _upstreams(

@@ -17,6 +17,7 @@ from cheesebox.cache.absences import Absences
 from cheesebox.cache.adoption import Adoption
 from cheesebox.cache.documents import Documents
 from cheesebox.cache.downloads import Downloads, Persistence
+from cheesebox.cache.exchange import UpstreamExchange
 from cheesebox.cache.files import Files
 from cheesebox.cache.folders import Folder, FolderLists, FolderSource
 from cheesebox.cache.freshness import Policy
@@ -27,11 +28,13 @@ from cheesebox.cache.lists import Lists
 from cheesebox.cache.memory import WeightedLru
 from cheesebox.cache.merged import FOLDER, Merged, MergeRules
 from cheesebox.cache.merged_lists import MergedLists
+from cheesebox.cache.objects import index_of
 from cheesebox.cache.offers import Offers
 from cheesebox.cache.offline_lists import SwitchedLists
 from cheesebox.cache.origins import Origins
 from cheesebox.cache.pages import Pages
 from cheesebox.cache.relays import Relays
+from cheesebox.cache.sharing import Alone
 from cheesebox.cache.source_pages import SourcePages
 from cheesebox.cache.views import Views, utc
 from cheesebox.cache.wheel_metadata import WheelMetadata
@@ -48,13 +51,15 @@ if TYPE_CHECKING:
 
     from cheesebox.cache.blocking import Blocking
     from cheesebox.cache.connectivity import Connectivity
-    from cheesebox.cache.documents import StoredCopy
+    from cheesebox.cache.copies import StoredCopy
     from cheesebox.cache.downloads import Download
+    from cheesebox.cache.files import OpenFile
     from cheesebox.cache.flights import Tasks
     from cheesebox.cache.guard import Clearance
     from cheesebox.cache.merged_lists import ListSource
     from cheesebox.cache.origins import Origin
     from cheesebox.cache.pages import PageAnswer
+    from cheesebox.cache.sharing import Sharing
     from cheesebox.cache.shelf import Shelf
     from cheesebox.cache.sources import Found, Source
     from cheesebox.ports import Key, Upstream
@@ -98,6 +103,7 @@ class _Held:
     files: WheelMetadata
     lists: SwitchedLists
     downloads: Downloads
+    plain_files: Files
 
 
 class IndexSource:
@@ -153,8 +159,10 @@ class Indexes:
         tasks: Tasks,
         page_work: Blocking,
         connectivity: Connectivity,
+        sharing: Sharing | None = None,
     ) -> None:
-        """``page_work`` reads and renders pages, in few threads."""
+        """``page_work`` reads and renders pages, in few threads; ``sharing``: by default, with nobody."""
+        self._sharing = sharing or Alone()
         self._connectivity = connectivity
         self._page_work = page_work
         self._settings = settings
@@ -176,15 +184,9 @@ class Indexes:
     def _hold(self, s: IndexSettings) -> _Held:
         settings, shelf, tasks = self._settings, self._shelf, self._tasks
         upstream = self._upstreams(s.name)
-        documents = Documents(
-            upstream,
-            shelf,
-            tasks,
-            memory=self._copies,
-            max_page_size=settings.max_page_size,
-            work=self._page_work,
-            connectivity=self._connectivity,
-        )
+        asking = UpstreamExchange(upstream, self._page_work, shelf.clock, settings.max_page_size)
+        exchange = self._sharing.exchange(asking, shelf)
+        documents = Documents(exchange, shelf, tasks, memory=self._copies, connectivity=self._connectivity)
         persistence = Persistence(retries=settings.retries, max_file_size=settings.max_file_size)
         index = Index(index_options(s), shelf.catalogue, shelf.clock)
         views = Views(plain_view(s, shelf.clock()), Undated(s.undated), shelf.clock)
@@ -192,13 +194,15 @@ class Indexes:
         pages = Pages(index, documents, self._page_work, offers)
         guard = Guard(pages, documents, shelf.clock)
         origins = Origins(index, pages)
-        downloads = Downloads(upstream, shelf, tasks, persistence)
-        relays = Relays(upstream, tasks, persistence, shelf.clock)
+        downloads = Downloads(self._sharing.supplies(upstream, s.negative_for), shelf, tasks, persistence)
+        relays = Relays(self._sharing.slices(upstream), tasks, persistence, shelf.clock)
         plain_files = Files(index, origins, downloads, relays, self.adoption, shelf, self._connectivity)
         files = WheelMetadata(index, plain_files, origins, pages, relays, offers, shelf, tasks)
         upstream_lists = Lists(index, documents, shelf, self._renderer, tasks)
         lists = SwitchedLists(upstream_lists, index, self._connectivity, shelf, tasks)
-        return _Held(index, views, documents, offers, pages, guard, origins, files, lists, downloads)
+        return _Held(
+            index, views, documents, offers, pages, guard, origins, files, lists, downloads, plain_files
+        )
 
     def app(self, s: IndexSettings) -> IndexApp:
         """Build what answers below the mount of an index."""
@@ -264,6 +268,11 @@ class Indexes:
     def documents(self, name: str) -> Documents:
         """Give the documents of an upstream's index, for those who show or count them."""
         return self._held[name].documents
+
+    async def open_here(self, key: Key) -> OpenFile | None:
+        """Open a file that is stored or growing here, without asking anyone."""
+        held = self._held.get(index_of(key))
+        return None if held is None else await held.plain_files.here(key)
 
     async def find_origin(self, key: Key) -> Origin:
         """Find where a stored file came from; raises `NotFound` or `UpstreamError`."""

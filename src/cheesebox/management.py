@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cheesebox.cache.shelf import Shelf
     from cheesebox.cache.upstream_watch import UpstreamWatch
     from cheesebox.indexes import Indexes
+    from cheesebox.nodes import Node
     from cheesebox.ports import Key
     from cheesebox.settings import Setting, Settings
     from cheesebox.web.hot import HotTable
@@ -56,6 +57,7 @@ class Management:
         shelf: Shelf,
         indexes: Indexes,
         resources: AsyncExitStack,
+        node: Node | None,
     ) -> None:
         """Blocks while the catalogue's file is opened once more; ``resources`` closes what is opened."""
         history = SqliteHistory(catalogue)
@@ -85,9 +87,11 @@ class Management:
             list(in_force(settings)),
             indexes.listed,
         )
-        purge = Purge(shelf, holdings, forget)
+        self.purge = Purge(shelf, holdings, forget)
+        """What removes on this node alone."""
+        everywhere = self.purge if node is None else node.purge(self.purge)
         self.operations = Operations(
-            sight, history, Recorder(history, shelf.clock), holdings, purge, shelf.clock, blocking
+            sight, history, Recorder(history, shelf.clock), holdings, everywhere, shelf.clock, blocking
         )
         self.metrics = Metrics(sight, blocking)
 

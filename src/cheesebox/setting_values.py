@@ -40,6 +40,7 @@ class Unit(StrEnum):
     ONLY = "only"
     MOMENT = "moment"
     WORKERS = "workers"
+    ENGINE = "engine URL"
 
 
 def redacted(url: str) -> str:
@@ -95,6 +96,13 @@ def _to_url(value: Any) -> str:
     return text
 
 
+def _to_engine(value: Any) -> str:
+    text = _to_text(value)
+    if not re.fullmatch(r"[a-z0-9+]+://\S+", text):
+        raise ValueError(f"{redacted(text)!r} is no URL such as s3://bucket/prefix or valkey://host/0")
+    return text
+
+
 def _to_urls(value: Any) -> tuple[str, ...]:
     return tuple(map(_to_url, to_names(value)))
 
@@ -143,6 +151,7 @@ CONVERTERS: Mapping[Unit, Callable[[Any], Any]] = {
     Unit.ONLY: to_only,
     Unit.MOMENT: to_moment,
     Unit.WORKERS: _to_workers,
+    Unit.ENGINE: _to_engine,
 }
 
 _Check = tuple["Callable[[Any], bool]", str]

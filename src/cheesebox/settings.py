@@ -45,6 +45,7 @@ class Group(StrEnum):
 
     SERVER = "Server"
     CACHE = "Cache directory and limits"
+    NODES = "Several nodes"
     UPSTREAM = "Upstream connection"
     INDEX = "Index"
     FRESHNESS = "Freshness"
@@ -85,7 +86,7 @@ class Setting:
                 return format_duration(value)
             case Unit.FLAG:
                 return "true" if value else "false"
-            case Unit.URL if value:
+            case Unit.URL | Unit.ENGINE if value:
                 return redacted(value)
             case Unit.URLS | Unit.NAMES:
                 return " ".join(map(redacted, value))
@@ -277,6 +278,20 @@ class Settings:
     inactive: float = _field(Unit.DURATION, Group.CACHE, "unused objects are removed after this", 30 * _DAY)
     hot_size: int = _field(Unit.SIZE, Group.CACHE, "memory for ready answers", 128 * 10**6)
     hot_file_max: int = _field(Unit.SIZE, Group.CACHE, "largest file that is kept in memory", 256 * 10**3)
+    store: str | None = _field(
+        Unit.ENGINE, Group.NODES, "object storage that nodes share, such as s3://bucket/prefix", None
+    )
+    store_endpoint: str | None = _field(
+        Unit.URL, Group.NODES, "where the storage is; if not set that of its provider", None
+    )
+    store_region: str | None = _field(Unit.TEXT, Group.NODES, "region of the storage", None)
+    catalogue: str | None = _field(
+        Unit.ENGINE, Group.NODES, "what nodes know together: Valkey or Redis, such as valkey://host/0", None
+    )
+    shared_max_size: int = _field(Unit.SIZE, Group.NODES, "limit of the shared storage; 0: no limit", 0)
+    node_url: str | None = _field(
+        Unit.URL, Group.NODES, "where other nodes reach this one, such as http://10.0.0.7:6283", None
+    )
     connect_timeout: float = _field(Unit.DURATION, Group.UPSTREAM, "limit for connecting", 10.0)
     read_timeout: float = _field(Unit.DURATION, Group.UPSTREAM, "longest silence of the upstream", 60.0)
     retries: int = _field(
@@ -372,6 +387,14 @@ def settings_of(values: Mapping[str, Any], environ: Mapping[str, str]) -> Settin
 
 
 _FROM_PROGRAM = "create_app"
+_TOGETHER = (
+    ("tls_cert", "tls_key"),
+    ("tls_key", "tls_cert"),
+    ("tls_key_password", "tls_key"),
+    ("store", "catalogue"),
+    ("catalogue", "store"),
+)
+"""Settings that mean nothing without another one."""
 _OF_INDEX = frozenset(f.name for f in fields(IndexSettings))
 
 
@@ -389,7 +412,7 @@ def _build(
     if not indexes:
         index_tables.check_flat(flat)
         indexes = (_completed(IndexSettings(**flat), may_be_root=may_be_root),)
-    for one, other in (("tls_cert", "tls_key"), ("tls_key", "tls_cert"), ("tls_key_password", "tls_key")):
+    for one, other in _TOGETHER:
         if server.get(one) is not None and server.get(other) is None:
             raise SettingsError(f"{one}: there is no {other}")
     static_tables.check(statics, indexes, server["cache_dir"])

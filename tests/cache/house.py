@@ -15,6 +15,7 @@ from cheesebox.cache.blocking import Blocking
 from cheesebox.cache.documents import Documents
 from cheesebox.cache.downloads import Downloads, Persistence
 from cheesebox.cache.eviction import Limits, Room
+from cheesebox.cache.exchange import UpstreamExchange
 from cheesebox.cache.files import Files, Want
 from cheesebox.cache.flights import Tasks
 from cheesebox.cache.freshness import Policy
@@ -24,6 +25,7 @@ from cheesebox.cache.offers import Offers
 from cheesebox.cache.origins import Origins
 from cheesebox.cache.pages import Pages
 from cheesebox.cache.relays import Relays
+from cheesebox.cache.sharing import Alone
 from cheesebox.cache.shelf import Shelf
 from cheesebox.simple.names import ProjectName
 from cheesebox.simple.negotiation import Coding, Format
@@ -31,10 +33,12 @@ from cheesebox.simple.paths import FilePath
 from tests.cache.fakes import FILES, PAGES, Disk, ManualClock, PlannedUpstream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from cheesebox.cache.files import OpenFile
     from cheesebox.cache.pages import PageAnswer
+    from cheesebox.cache.sharing import Sharing
     from cheesebox.ports import Key, ListRenderer
 
 DEMO = ProjectName("demo")
@@ -57,6 +61,7 @@ class House:
     upstream_url: str = PAGES
     upstream_files: str | None = FILES
     renderer: ListRenderer | None = None
+    sharing: Callable[[House], Sharing] | None = None
 
     async def __aenter__(self) -> Self:
         self._resources = AsyncExitStack()
@@ -73,10 +78,10 @@ class House:
         self.shelf.settle()
         self.tasks = Tasks()
         self._resources.push_async_callback(self.tasks.close)
-        self._build()
+        self._build(Alone() if self.sharing is None else self.sharing(self))
         return self
 
-    def _build(self) -> None:
+    def _build(self, sharing: Sharing) -> None:
         options = IndexOptions(
             "pypi", "/pypi", self.upstream_url, self.upstream_files, pages=self.policy, lists=self.policy
         )
@@ -84,14 +89,15 @@ class House:
             retries=3, first_pause=0.0, longest_pause=0.0, max_file_size=self.max_file_size
         )
         self.index = Index(options, self.catalogue)
-        self.documents = Documents(
-            self.upstream, self.shelf, self.tasks, memory=self.memory, max_page_size=self.max_page_size
-        )
+        asking = UpstreamExchange(self.upstream, self.blocking, self.clock, self.max_page_size)
+        exchange = sharing.exchange(asking, self.shelf)
+        self.documents = Documents(exchange, self.shelf, self.tasks, memory=self.memory)
         offers = Offers(self.index, self.shelf.catalogue, is_on=False)
         self.pages = Pages(self.index, self.documents, self.blocking, offers)
         self.origins = Origins(self.index, self.pages)
-        self.downloads = Downloads(self.upstream, self.shelf, self.tasks, persistence)
-        self.relays = Relays(self.upstream, self.tasks, persistence, self.clock)
+        supplies = sharing.supplies(self.upstream, self.policy.negative_for)
+        self.downloads = Downloads(supplies, self.shelf, self.tasks, persistence)
+        self.relays = Relays(sharing.slices(self.upstream), self.tasks, persistence, self.clock)
         self.adoption = Adoption(self.shelf, self.tasks)
         self.files = Files(self.index, self.origins, self.downloads, self.relays, self.adoption, self.shelf)
         if self.renderer is not None:

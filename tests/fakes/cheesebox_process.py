@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_LISTENS = re.compile(r"(https?://127\.0\.0\.1:\d+)(\S*)/simple/")
+_LISTENS = re.compile(r"(https?://[\d.]+:\d+)(\S*)/simple/")
 
 
 class CheeseboxProcess:
@@ -53,6 +53,7 @@ class CheeseboxProcess:
 
     def start(self) -> Self:
         """Start the program and wait until it listens. Raises RuntimeError with its output if it does not."""
+        self.url = self.mount_url = ""  # it may have run before
         self._process = subprocess.Popen(
             self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self._env
         )

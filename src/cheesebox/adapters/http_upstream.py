@@ -42,6 +42,8 @@ class Connection:
     max_connections: int = 100
     proxy: str | None = None
     ca_bundle: Path | None = None
+    is_direct: bool = False
+    """Whether proxies that the environment names do not count."""
 
 
 @contextmanager
@@ -110,7 +112,7 @@ class HttpUpstream:
         if self._credentials is not None:
             proving = self._context()
             self._proving = proving if self._credentials.prove_in(proving) else None
-        self._proxies = getproxies_environment() if c.proxy is None else {}
+        self._proxies = getproxies_environment() if c.proxy is None and not c.is_direct else {}
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=c.max_connections, ssl=context, keepalive_timeout=60),
             timeout=aiohttp.ClientTimeout(

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 Digest = NewType("Digest", str)
 
 BLAKE2 = "blake2b-256"
+PAGE = "blake2b-160"
+"""What pages are told from each other by: no index names it, so nothing is verified by it."""
+
 _STRENGTH = ("sha256", "sha512", "sha384", "blake2b", "sha224", "md5")
 
 
@@ -57,3 +60,8 @@ def strongest(hashes: Mapping[str, str]) -> Digest | None:
         if value := hashes.get(algorithm):
             return of(algorithm, value)
     return None
+
+
+def is_of_file(digest: Digest) -> bool:
+    """Tell whether this is the digest of a distribution file or its metadata, not of a page."""
+    return algorithm_of(digest) in (BLAKE2, *_STRENGTH)

@@ -8,176 +8,39 @@ Rules of this module:
 2. Only whole, checked answers replace a copy; 404 and 410 drop it; everything else leaves it.
 3. After an await, memory is looked at again before a flight is started: A looks (nothing), B's
    flight lands, A must see what B brought.
-4. A copy of another mirror of the same index is as good as any, but its validator and its serial
-   mean something to that mirror alone: they are neither sent to another nor compared with another's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from cheesebox.cache import envelope, freshness
-from cheesebox.cache.bodies import read_body
+from cheesebox.cache import freshness
 from cheesebox.cache.connectivity import Connectivity, not_cached
+from cheesebox.cache.copies import Answered, Lease, Standing, StoredCopy
+from cheesebox.cache.exchange import Brought, Confirmed, Received
 from cheesebox.cache.flights import Flights
-from cheesebox.cache.freshness import Policy, Refresh, Serve, Verdict
+from cheesebox.cache.freshness import Refresh, Serve, Verdict
 from cheesebox.cache.memory import WeightedLru
 from cheesebox.cache.sources import Absence
-from cheesebox.cache.terms import Terms
-from cheesebox.cache.transfer import number
-from cheesebox.errors import CheeseboxError, NotFound, StoreError, UpstreamError, UpstreamStatus
-from cheesebox.ports import Entry, Key, Kind
+from cheesebox.errors import CheeseboxError, NotFound, StoreError, UpstreamError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Hashable
 
-    from cheesebox.cache.blocking import Blocking
+    from cheesebox.cache.copies import Document
+    from cheesebox.cache.exchange import Exchange, Outcome
     from cheesebox.cache.flights import Tasks
-    from cheesebox.cache.mirrors import Mirrored
     from cheesebox.cache.shelf import Shelf
-    from cheesebox.cache.sources import Held
-    from cheesebox.ports import Clock, Upstream, UpstreamAnswer
-    from cheesebox.simple.model import ProjectPage
+    from cheesebox.ports import Clock, Entry, Key
 
 log = logging.getLogger(__name__)
 
-GONE = frozenset({404, 410})
-"""Statuses by which every upstream says that there is no such document."""
-
-_OK = 200
-_NOT_MODIFIED = 304
 _MAX_REMEMBERED = 65536
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """What to ask upstream for, and where to keep it.
-
-    ``check`` gets the body, its content type and the URL that answered, and raises `UpstreamBroken`
-    if it is not what it should be; it runs in a thread.
-    """
-
-    key: Key
-    kind: Kind
-    url: str
-    accept: str
-    policy: Policy
-    check: Callable[[bytes, str, str], None]
-    is_bulk: bool = False
-    """A bulk document's body stays on disk: ``StoredCopy.body`` is empty unless the disk took none."""
-    mirrored: Mirrored | None = None
-    """The same document at each mirror of its index, when it has more than one."""
-    missing: frozenset[int] = GONE
-    """Statuses that mean that there is no such document."""
-
-    @property
-    def urls(self) -> tuple[str, ...]:
-        """Everywhere that a copy may be from."""
-        return (self.url,) if self.mirrored is None else self.mirrored.urls
-
-
-@dataclass(slots=True, eq=False, weakref_slot=True)
-class Standing:
-    """What is known of a copy, apart from its body: what was made of it may outlive it in memory.
-
-    There is one valid standing of a document at a time; ``superseded`` marks one that is history.
-    """
-
-    entry: Entry
-    superseded: bool = False
-    is_foreign: bool = False
-    """Whether it came from another upstream than the one that is set now."""
-    head: ProjectPage | None = None
-    """The page without its files, once someone has read it: asked for with each file of the project."""
-
-
-class StoredCopy:
-    """A document in memory. ``derived`` holds what was made of its body; it goes with it.
-
-    There is one living copy of a document at a time.
-    """
-
-    __slots__ = ("__weakref__", "body", "derived", "standing", "weight")
-
-    def __init__(self, entry: Entry, body: bytes) -> None:
-        self.standing = Standing(entry)
-        self.body = body
-        self.derived: dict[Hashable, Any] = {}
-        self.weight = len(body)
-
-    @property
-    def entry(self) -> Entry:
-        """What the catalogue knows of it."""
-        return self.standing.entry
-
-    @property
-    def is_foreign(self) -> bool:
-        """Whether it came from another upstream than the one that is set now."""
-        return self.standing.is_foreign
-
-    @property
-    def facts(self) -> freshness.Copy:
-        """Give what decisions need."""
-        e = self.entry
-        return freshness.Copy(e.validated_at, e.fetched_at, e.serial, bool(e.etag), self.is_foreign)
-
-
-@dataclass(slots=True)
-class Lease:
-    """How long a copy may go on to be served without asking `Documents`.
-
-    It is asked with each request that the hot lane answers, so the end of the freshness lifetime is
-    kept for as long as the entry stays the same.
-    """
-
-    standing: Standing
-    policy: Policy
-    clock: Clock
-    until: float = math.inf
-    """When what was made of the copy changes, though the copy does not; seconds since the epoch."""
-
-    _entry: Entry | None = field(default=None, init=False, compare=False)
-    _ends: float = field(default=0.0, init=False, compare=False)
-
-    def remaining(self) -> int | None:
-        """Whole seconds left, or None when `Documents` must be asked."""
-        standing, now = self.standing, self.clock()
-        entry = standing.entry
-        if entry is not self._entry:
-            self._entry = entry
-            self._ends = min(freshness.fresh_until(entry.validated_at, self.policy), self.until)
-        left = self._ends - now
-        if left <= 0 or now < entry.validated_at or standing.superseded or standing.is_foreign:
-            return None
-        return int(min(left, self.policy.advertised_max))
-
-    def terms(self) -> Terms:
-        """Tell what it stands on."""
-        entry = self.standing.entry
-        ends = min(freshness.fresh_until(entry.validated_at, self.policy), self.until)
-        return Terms((entry.key,), ends, self.policy.advertised_max)
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A copy to serve and how it came to be served."""
-
-    copy: StoredCopy
-    verdict: Verdict
-    max_age: int
-    lease: Held
-    collapsed: bool = False
-
-    def ending(self, until: float) -> Answered:
-        """Give the same answer for something that changes at a time (seconds since the epoch)."""
-        lease = replace(self.lease, until=until) if isinstance(self.lease, Lease) else self.lease
-        return replace(self, lease=lease, max_age=min(self.max_age, lease.remaining() or 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,20 +54,16 @@ class Documents:
 
     def __init__(
         self,
-        upstream: Upstream,
+        exchange: Exchange,
         shelf: Shelf,
         tasks: Tasks,
         *,
         memory: int | WeightedLru[Key, StoredCopy],
-        max_page_size: int,
-        work: Blocking | None = None,
         connectivity: Connectivity | None = None,
     ) -> None:
-        """``work`` runs the reading of bodies, in few threads; by default the shelf's do it."""
         self.connectivity = connectivity or Connectivity()
-        self._upstream = upstream
+        self._exchange = exchange
         self._shelf = shelf
-        self._work = work or shelf.blocking
         self._clock = shelf.clock
         self._flights: Flights[Answered] = Flights(tasks)
         self._copies: WeightedLru[Key, StoredCopy] = (
@@ -212,7 +71,6 @@ class Documents:
         )
         self._alive: WeakValueDictionary[Key, StoredCopy] = WeakValueDictionary()
         self._standings: WeakValueDictionary[Key, Standing] = WeakValueDictionary()
-        self._max_page_size = max_page_size
         self.arrivals = 0
         """How many copies came into memory; who has found none looks again when it has changed."""
         self._absent: OrderedDict[Key, float] = OrderedDict()
@@ -246,9 +104,9 @@ class Documents:
             case Serve(verdict) if copy is not None:
                 return self._serve(document, copy, verdict)
             case Refresh(patience) if copy is not None:
-                return await self._refresh(document, copy, patience)
+                return await self._refresh(document, copy, patience, refresh=refresh)
             case _:
-                return await self._fetch(document, copy)
+                return await self._fetch(document, copy, refresh=refresh)
 
     def absence(self, document: Document) -> Absence | None:
         """Give what is remembered of the last 404 for a document, however old."""
@@ -294,16 +152,18 @@ class Documents:
         """Forget the failures of the upstream: it is asked at once."""
         self._troubles.clear()
 
-    async def _fetch(self, document: Document, copy: StoredCopy | None) -> Answered:
+    async def _fetch(self, document: Document, copy: StoredCopy | None, *, refresh: bool) -> Answered:
         joined = document.key in self._flights
-        flight = self._flights.join(document.key, lambda: self._ask(document, copy))
+        flight = self._flights.join(document.key, lambda: self._ask(document, copy, refresh=refresh))
         answered = await asyncio.shield(flight)
         self._shelf.touch(document.key)
         return self._answer(document, answered.copy, answered.verdict, collapsed=joined)
 
-    async def _refresh(self, document: Document, copy: StoredCopy, patience: float) -> Answered:
+    async def _refresh(
+        self, document: Document, copy: StoredCopy, patience: float, *, refresh: bool
+    ) -> Answered:
         joined = document.key in self._flights
-        flight = self._flights.join(document.key, lambda: self._ask(document, copy))
+        flight = self._flights.join(document.key, lambda: self._ask(document, copy, refresh=refresh))
         done, _ = await asyncio.wait({flight}, timeout=patience)
         if not done:
             return self._serve(document, copy, Verdict.UPDATING)
@@ -405,57 +265,52 @@ class Documents:
 
     # ── the flight ──────────────────────────────────────────────────────────────────────────────
 
-    async def _ask(self, document: Document, copy: StoredCopy | None) -> Answered:
+    async def _ask(self, document: Document, copy: StoredCopy | None, *, refresh: bool) -> Answered:
         try:
-            answered = await self._somewhere(document, copy)
-        except NotFound:
-            await self._drop(document)
+            outcome = await self._exchange.ask(document, copy, refresh=refresh)
+        except NotFound as error:
+            await self._drop(document, remembered=error.remembered)
             raise
         except UpstreamError as error:
             self._note_trouble(document, error)
             raise
-        self._troubles.pop(document.key, None)
+        if isinstance(outcome, Brought) and outcome.trouble is not None:
+            self._note_trouble(document, outcome.trouble)
+        else:
+            self._troubles.pop(document.key, None)
         self._absent.pop(document.key, None)
-        return answered
+        return await self._settle(document, copy, outcome)
 
-    async def _somewhere(self, document: Document, copy: StoredCopy | None) -> Answered:
-        if document.mirrored is None:
-            return await self._revalidate(document, copy, document.url)
-        return await document.mirrored.ask(
-            lambda url: self._revalidate(document, copy, url), probing=copy is not None
-        )
+    async def _settle(self, document: Document, copy: StoredCopy | None, outcome: Outcome) -> Answered:
+        match outcome:
+            case Confirmed(entry) if copy is not None:
+                await self._renew(document, copy, entry)
+                return self._answer(document, copy, Verdict.REVALIDATED)
+            case Received(entry, body):
+                kept = await self._keep(document, copy, entry, body)
+                return self._answer(document, kept, Verdict.MISS if copy is None else Verdict.EXPIRED)
+            case Brought(entry, body, trouble):
+                kept = await self._keep(document, copy, entry, body)
+                return self._answer(document, kept, self._verdict(document, kept, trouble))
+        raise CheeseboxError(f"{document.key}: confirmed, but there is no copy")
 
-    async def _revalidate(self, document: Document, copy: StoredCopy | None, url: str) -> Answered:
-        conditional = (
-            copy is not None
-            and copy.entry.origin == url  # rule 4
-            and freshness.may_revalidate(copy.facts, self._clock(), document.policy)
-        )
-        return await self._exchange(document, copy, url, conditional=conditional)
+    def _verdict(self, document: Document, kept: StoredCopy, trouble: UpstreamError | None) -> Verdict:
+        """Tell what it is to serve what another node has fetched."""
+        if trouble is not None:
+            return Verdict.STALE
+        is_fresh = freshness.is_fresh(kept.facts, self._clock(), document.policy)
+        return Verdict.HIT if is_fresh else Verdict.UPDATING
 
-    async def _exchange(
-        self, document: Document, copy: StoredCopy | None, url: str, *, conditional: bool
-    ) -> Answered:
-        headers = {"Accept": document.accept, "Accept-Encoding": "gzip"}
-        if conditional and copy is not None:
-            headers["If-None-Match"] = copy.entry.etag
-        async with self._upstream.request("GET", url, headers) as answer:
-            serial = _serial(answer)
-            if answer.status == _NOT_MODIFIED and copy is not None and conditional:
-                if not freshness.is_outdated_confirmation(copy.facts, serial):
-                    return await self._confirmed(document, copy)
-                log.warning("refetch %s: confirmed with a newer serial %s", document.key, serial)
-            elif answer.status in document.missing:
-                raise NotFound(f"{url}: not found")
-            elif answer.status != _OK:
-                raise UpstreamStatus(f"{url} answered {answer.status}", upstream_status=answer.status)
-            else:
-                return await self._received(document, copy, url, answer, serial)
-        return await self._exchange(document, copy, url, conditional=False)
-
-    async def _confirmed(self, document: Document, copy: StoredCopy) -> Answered:
-        await self._renew(document, copy, replace(copy.entry, validated_at=self._clock()))
-        return self._answer(document, copy, Verdict.REVALIDATED)
+    async def _keep(
+        self, document: Document, copy: StoredCopy | None, entry: Entry, body: bytes
+    ) -> StoredCopy:
+        if copy and self._is_same(copy.entry, entry):
+            await self._renew(document, copy, replace(entry, size=copy.entry.size, hits=copy.entry.hits))
+            return copy
+        fresh = await self._store(document, entry, body)
+        fresh.standing.is_foreign = entry.origin not in document.urls
+        self._remember(fresh)
+        return fresh
 
     async def _renew(self, document: Document, copy: StoredCopy, entry: Entry) -> None:
         if entry.serial != copy.entry.serial:  # clients are told it: what is ready says another one
@@ -468,46 +323,6 @@ class Documents:
                 copy.standing.entry = await self._shelf.write_page(entry, copy.body)
         except StoreError as error:
             log.error("%s: revalidation not written down: %s", document.key, error)
-
-    async def _received(
-        self,
-        document: Document,
-        copy: StoredCopy | None,
-        url: str,
-        answer: UpstreamAnswer,
-        serial: int | None,
-    ) -> Answered:
-        now = self._clock()
-        verdict = Verdict.MISS if copy is None else Verdict.EXPIRED
-        is_comparable = copy is not None and copy.entry.origin == url  # rule 4
-        if copy and is_comparable and freshness.is_regression(copy.facts, serial, now, document.policy):
-            raise UpstreamStatus(
-                f"{url}: serial {serial} is older than {copy.entry.serial}", upstream_status=answer.status
-            )
-        body = await read_body(answer, self._max_page_size, self._work)
-        content_type = answer.headers.get("content-type", "")
-        await self._work(document.check, body, content_type, answer.url)
-        entry = Entry(
-            document.key,
-            document.kind,
-            len(body),
-            await self._shelf.blocking(envelope.digest_of, body),
-            url,
-            location=answer.url,
-            etag=answer.headers.get("etag", ""),
-            last_modified=answer.headers.get("last-modified", ""),
-            content_type=content_type,
-            serial=serial,
-            fetched_at=now,
-            validated_at=now,
-            last_used=now,
-        )
-        if copy and self._is_same(copy.entry, entry):
-            await self._renew(document, copy, replace(entry, size=copy.entry.size, hits=copy.entry.hits))
-            return self._answer(document, copy, verdict)
-        fresh = await self._store(document, entry, body)
-        self._remember(fresh)
-        return self._answer(document, fresh, verdict)
 
     def _is_same(self, old: Entry, new: Entry) -> bool:
         """Tell whether what is stored, and what was made of it, holds for the new body too."""
@@ -536,9 +351,12 @@ class Documents:
         lease = Lease(copy.standing, document.policy, self._clock)
         return Answered(copy, verdict, lease.remaining() or 0, lease, collapsed)
 
-    async def _drop(self, document: Document) -> None:
+    async def _drop(self, document: Document, *, remembered: bool) -> None:
         self._supersede(document.key)
-        self._absent[document.key] = self._clock()
+        policy = document.policy
+        # What somebody else remembers may be about to end: it is held for a moment, then asked about again.
+        age = max(0.0, policy.negative_for - policy.refresh_min_age) if remembered else 0.0
+        self._absent[document.key] = self._clock() - age
         _bound(self._absent)
         try:
             if self._shelf.entry(document.key) is not None:
@@ -569,10 +387,6 @@ class DocumentStatistics:
     bytes: int
     flights: int
     troubled: int
-
-
-def _serial(answer: UpstreamAnswer) -> int | None:
-    return number(answer.headers.get("x-pypi-last-serial", ""))
 
 
 def _bound(memory: OrderedDict[Key, Any]) -> None:

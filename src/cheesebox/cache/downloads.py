@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from cheesebox.cache.flights import Tasks
     from cheesebox.cache.origins import Origin
     from cheesebox.cache.shelf import Shelf
-    from cheesebox.ports import Key, Part, Readable, Upstream, UpstreamAnswer
+    from cheesebox.cache.supply import Supplies, Supply
+    from cheesebox.ports import Key, Part, Readable, UpstreamAnswer
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ class Download:
     def __init__(
         self,
         origin: Origin,
-        upstream: Upstream,
+        supply: Supply,
         shelf: Shelf,
         persistence: Persistence,
         other_digest: Callable[[], Awaitable[Digest | None]],
@@ -100,7 +101,7 @@ class Download:
         self.head.add_done_callback(lambda head: head.cancelled() or head.exception())
         self.body: GrowingBody | None = None
         self.resumed = 0
-        self._upstream = upstream
+        self._supply = supply
         self._shelf = shelf
         self._persistence = persistence
         self._other_digest = other_digest
@@ -110,7 +111,7 @@ class Download:
         self._last_modified = ""
         self._reservation = shelf.room.reserve()
         self._readers = 0
-        self._is_failed = False
+        self._failure: CheeseboxError | None = None
         self._ended = False
 
     @property
@@ -133,6 +134,7 @@ class Download:
         self._reservation.release()
         if self.body is None or not self.body.is_over:
             self._fail(CheeseboxError("the download was broken off"))
+        self._supply.ended(self._failure)
         self._close_if_unused()
 
     def _close_if_unused(self) -> None:
@@ -173,9 +175,9 @@ class Download:
         return part
 
     def _fail(self, error: CheeseboxError) -> None:
-        if not self._is_failed:
+        if self._failure is None:
             log.warning("download of %s failed: %s", self.origin.key, error)
-        self._is_failed = True
+        self._failure = error
         if not self.head.done():
             self.head.set_exception(error)
         if self.body is not None:
@@ -226,11 +228,12 @@ class Download:
     async def _transfer(self, part: Part, writer: BatchWriter) -> None:
         url = self._turns.url
         headers = request_headers(part.size, validator=self._validator)
-        async with self._upstream.request("GET", url, headers) as answer:
+        async with self._supply.request("GET", url, headers) as answer:
             await self._go_on_or_begin_anew(answer, part, writer)
             begin = understand(answer.status, answer.headers, url, part.size, self.growing.total)
             self._check_validator(answer)
             await self._announce(answer, begin.total)
+            self._supply.announced(self)
             skip = begin.skip
             position = part.size - skip
             async for chunk in answer.chunks():
@@ -320,6 +323,7 @@ class Download:
             last_used=now,
         )
         await self._shelf.admit(part, entry, self._reservation)
+        self._supply.admitted(entry)
         self.growing.verified()
 
     async def _verify(self, part: Part, got: str) -> Digest:
@@ -363,8 +367,8 @@ def matches(body: Readable, size: int, digest: Digest) -> bool:
 class Downloads:
     """The downloads under way, by key."""
 
-    def __init__(self, upstream: Upstream, shelf: Shelf, tasks: Tasks, persistence: Persistence) -> None:
-        self._upstream = upstream
+    def __init__(self, supplies: Supplies, shelf: Shelf, tasks: Tasks, persistence: Persistence) -> None:
+        self._supplies = supplies
         self._shelf = shelf
         self._tasks = tasks
         self._persistence = persistence
@@ -376,7 +380,7 @@ class Downloads:
 
     def start(self, origin: Origin, other_digest: Callable[[], Awaitable[Digest | None]]) -> Download:
         """Start a download. No await between `find` and this."""
-        download = Download(origin, self._upstream, self._shelf, self._persistence, other_digest)
+        download = Download(origin, self._supplies(origin), self._shelf, self._persistence, other_digest)
         task = self._tasks.start(download.run(), f"download {origin.key}")
         self._under_way[origin.key] = download
         task.add_done_callback(lambda _: self._ended(download))

@@ -10,9 +10,8 @@ import hashlib
 
 import msgspec
 
+from cheesebox.cache import digests
 from cheesebox.ports import Entry, Key, Kind
-
-_ALGORITHM = "blake2b-160"
 
 
 class _Head(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -30,7 +29,7 @@ class _Head(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def digest_of(body: bytes) -> str:
     """Give the digest that the head line carries."""
-    return f"{_ALGORITHM}:{hashlib.blake2b(body, digest_size=20).hexdigest()}"
+    return f"{digests.PAGE}:{hashlib.blake2b(body, digest_size=20).hexdigest()}"
 
 
 def pack(entry: Entry) -> bytes:

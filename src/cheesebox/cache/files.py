@@ -284,9 +284,10 @@ class Files:
         self._recall_absence(key)
         try:
             return await self._open_absent(path, want)
-        except NotFound:
+        except NotFound as error:
             self._connectivity.require(path)  # the page that does not name it may be old
-            self._note_absence(key)
+            if not error.remembered:  # else somebody else remembers it, and knows for how long
+                self._note_absence(key)
             raise
 
     async def _open_absent(self, path: FilePath, want: Want) -> OpenFile:
@@ -320,6 +321,20 @@ class Files:
             return None
         self._shelf.touch(key)
         return StoredFile(entry, blob, self._shelf)
+
+    async def here(self, key: Key) -> OpenFile | None:
+        """Open what is stored or growing here, without asking anyone."""
+        download = None
+        if (stored := await self.stored(key)) is not None or (download := self._downloads.find(key)) is None:
+            return stored or await self.stored(key)  # it may have landed meanwhile
+        download.attach()
+        followed = FollowedFile(download, self._relays, self._shelf, collapsed=True)
+        try:
+            await followed.begin()
+        except BaseException:
+            followed.close()
+            raise
+        return followed
 
     async def _relay(self, origin: Origin, want: Want) -> RelayedFile | None:
         """Relay a head or a slice; None if the file is better downloaded."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cheesebox.cache.documents import Answered, StoredCopy
+from cheesebox.cache.copies import Answered, StoredCopy
 from cheesebox.cache.files import BytesFile, StoredFile
 from cheesebox.cache.flights import Flights
 from cheesebox.cache.freshness import Verdict

@@ -25,7 +25,8 @@ from cheesebox.simple.policies import QUARANTINED, View, Withheld
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cheesebox.cache.documents import Documents, Standing
+    from cheesebox.cache.copies import Standing
+    from cheesebox.cache.documents import Documents
     from cheesebox.cache.files import FileLease
     from cheesebox.cache.origins import LinkTable
     from cheesebox.cache.pages import Pages

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from cheesebox.cache.documents import GONE
+from cheesebox.cache.copies import GONE
 from cheesebox.cache.freshness import Policy
 from cheesebox.cache.mirrors import Mirrored, Mirrors
 from cheesebox.errors import StoreError

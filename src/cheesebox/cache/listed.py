@@ -10,7 +10,7 @@ from cheesebox.cache.views import utc
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cheesebox.cache.documents import StoredCopy
+    from cheesebox.cache.copies import StoredCopy
     from cheesebox.cache.pages import Pages
     from cheesebox.simple.model import ProjectPage
     from cheesebox.simple.names import ProjectName

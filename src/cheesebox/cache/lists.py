@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from cheesebox.cache import envelope
-from cheesebox.cache.documents import GONE, Document
+from cheesebox.cache.copies import GONE, Document
 from cheesebox.cache.files import StoredFile
 from cheesebox.cache.flights import Flights
 from cheesebox.cache.pages import UPSTREAM_ACCEPT
@@ -30,7 +30,8 @@ from cheesebox.simple.write_json import write_list_json
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from cheesebox.cache.documents import Answered, Documents, StoredCopy
+    from cheesebox.cache.copies import Answered, StoredCopy
+    from cheesebox.cache.documents import Documents
     from cheesebox.cache.flights import Tasks
     from cheesebox.cache.index import Index
     from cheesebox.cache.representations import Representation

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cheesebox.cache.blocking import Blocking
-    from cheesebox.cache.documents import Answered
+    from cheesebox.cache.copies import Answered
     from cheesebox.cache.lists import Handle
     from cheesebox.cache.representations import Representation
     from cheesebox.simple.negotiation import Coding, Format

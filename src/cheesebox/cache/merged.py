@@ -17,7 +17,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cheesebox.cache.documents import StoredCopy
+from cheesebox.cache.copies import StoredCopy
 from cheesebox.cache.sources import Found, Passed, ask, joint
 from cheesebox.errors import NotFound, Offline
 from cheesebox.simple.merging import merge_pages
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
     from cheesebox.cache.absences import Absences
-    from cheesebox.cache.documents import Answered
+    from cheesebox.cache.copies import Answered
     from cheesebox.cache.files import OpenFile, Want
     from cheesebox.cache.guard import Clearance
     from cheesebox.cache.pages import PageAnswer

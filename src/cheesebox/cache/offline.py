@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from cheesebox.cache.documents import Answered
+    from cheesebox.cache.copies import Answered
     from cheesebox.cache.index import Index
     from cheesebox.simple.model import DistributionFile, ProjectPage
     from cheesebox.simple.policies import Judgement, View

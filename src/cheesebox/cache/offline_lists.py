@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from cheesebox.cache.documents import Answered, StoredCopy
+from cheesebox.cache.copies import Answered, StoredCopy
 from cheesebox.cache.flights import Flights
 from cheesebox.cache.freshness import Verdict
 from cheesebox.cache.made_lists import MadeList, list_body

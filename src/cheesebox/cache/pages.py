@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from cheesebox.cache import offline
-from cheesebox.cache.documents import Document
+from cheesebox.cache.copies import Document
 from cheesebox.cache.origins import LinkTable
 from cheesebox.cache.representations import Representation, represent
 from cheesebox.cache.sources import Found
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cheesebox.cache.blocking import Blocking
-    from cheesebox.cache.documents import Answered, Documents, Standing, StoredCopy
+    from cheesebox.cache.copies import Answered, Standing, StoredCopy
+    from cheesebox.cache.documents import Documents
     from cheesebox.cache.index import Index
     from cheesebox.cache.offers import Offers
     from cheesebox.cache.sources import Absence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cheesebox.cache.blocking import to_the_end
 from cheesebox.cache.objects import index_of
@@ -52,6 +52,18 @@ class Purged:
 
     objects: int
     bytes: int
+
+
+class Purging(Protocol):
+    """Removes objects; both raise `StoreError`."""
+
+    async def run(self, selection: Selection) -> Purged:
+        """Remove what is selected."""
+        ...
+
+    async def remove(self, keys: Sequence[Key]) -> Purged:
+        """Remove exactly these, those of them that are there."""
+        ...
 
 
 class Purge:

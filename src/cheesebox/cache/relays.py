@@ -22,7 +22,7 @@ from cheesebox.cache.transfer import is_lasting, length_of, request_headers, und
 from cheesebox.errors import DigestMismatch, NotFound, UpstreamBroken, UpstreamError, UpstreamStatus
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     from cheesebox.cache.downloads import Persistence
     from cheesebox.cache.flights import Tasks
@@ -56,8 +56,11 @@ class Slice:
 class Relays:
     """Hands bytes on."""
 
-    def __init__(self, upstream: Upstream, tasks: Tasks, persistence: Persistence, clock: Clock) -> None:
-        self._upstream = upstream
+    def __init__(
+        self, upstreams: Callable[[Origin], Upstream], tasks: Tasks, persistence: Persistence, clock: Clock
+    ) -> None:
+        """``upstreams`` gives who is asked for a file."""
+        self._upstreams = upstreams
         self._persistence = persistence
         self._clock = clock
         self._flights: Flights[FileHead] = Flights(tasks)
@@ -84,14 +87,14 @@ class Relays:
         return await origin.mirrored.ask(lambda url: self._ask_head_at(url, origin))
 
     async def _ask_head_at(self, url: str, origin: Origin) -> FileHead:
-        async with self._upstream.request("HEAD", url, {"Accept-Encoding": "identity"}) as answer:
+        async with self._upstreams(origin).request("HEAD", url, {"Accept-Encoding": "identity"}) as answer:
             length = length_of(answer.headers)
             if answer.status == _OK and length is not None:
                 return self._head(origin, length, answer.headers)
             if answer.status in _GONE:
                 raise NotFound(f"{url}: not found")
         # Some file hosts answer HEAD with 403 or 405: a request for one byte tells the same.
-        async with self._upstream.request("GET", url, request_headers(0, 1)) as answer:
+        async with self._upstreams(origin).request("GET", url, request_headers(0, 1)) as answer:
             begin = understand(answer.status, answer.headers, url, 0, None)
             return self._head(origin, begin.total, answer.headers)
 
@@ -133,7 +136,7 @@ class Relays:
         turns = Turns(origin.mirrored or origin.url)
         while wanted.stop is None or position < wanted.stop:
             try:
-                async for chunk in self._transfer(turns.url, replace(wanted, start=position)):
+                async for chunk in self._transfer(origin, turns.url, replace(wanted, start=position)):
                     position += len(chunk)
                     yield chunk
                 if wanted.stop is None:
@@ -151,10 +154,10 @@ class Relays:
                     raise
                 await asyncio.sleep(self._persistence.pause(failures))
 
-    async def _transfer(self, url: str, wanted: Slice) -> AsyncGenerator[bytes]:
+    async def _transfer(self, origin: Origin, url: str, wanted: Slice) -> AsyncGenerator[bytes]:
         stop = None if wanted.stop == wanted.size else wanted.stop
         headers = request_headers(wanted.start, stop)
-        async with self._upstream.request("GET", url, headers) as answer:
+        async with self._upstreams(origin).request("GET", url, headers) as answer:
             begin = understand(answer.status, answer.headers, url, wanted.start, wanted.size)
             if wanted.is_exact and answer.status == _OK and wanted.start:
                 raise UpstreamStatus(f"{url} has no ranges", upstream_status=_OK)

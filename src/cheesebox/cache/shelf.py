@@ -20,7 +20,7 @@ from cheesebox.errors import StoreError
 from cheesebox.ports import Entry, Key, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cheesebox.cache.blocking import Blocking
     from cheesebox.cache.eviction import Reservation, Room
@@ -45,6 +45,8 @@ class Shelf:
         self.clock = clock
         self.leftovers: Leftovers | None = None
         """What a crash left of downloads, where that is kept."""
+        self.note_use: Callable[[Key], None] | None = None
+        """Who else wants to know what is in use."""
         self._handles = Handles(catalogue)
         room.after_eviction.append(self._handles.clear)  # an open file takes room although it has no name
 
@@ -58,7 +60,13 @@ class Shelf:
 
     def touch(self, key: Key) -> None:
         """Count a use."""
-        self.catalogue.touch(key, self.clock())
+        self.used(key, self.clock(), 1)
+
+    def used(self, key: Key, now: float, uses: int) -> None:
+        """Count uses that came before ``now``."""
+        self.catalogue.touch(key, now, uses)
+        if self.note_use is not None:
+            self.note_use(key)
 
     async def open(self, entry: Entry) -> Blob | None:
         """Open an object, or remove what is left of it and give None."""

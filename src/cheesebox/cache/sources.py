@@ -19,7 +19,7 @@ from cheesebox.errors import NotFound, UpstreamError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cheesebox.cache.documents import Answered
+    from cheesebox.cache.copies import Answered
     from cheesebox.cache.files import OpenFile, Want
     from cheesebox.cache.freshness import Policy
     from cheesebox.cache.guard import Clearance

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cheesebox.errors import UpstreamError
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)\Z")
+_RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})\Z")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _GONE = (404, 410)
 _OK, _PARTIAL, _SERVER_ERROR = 200, 206, 500
@@ -35,6 +36,14 @@ def request_headers(offset: int, stop: int | None = None, validator: str = "") -
         if validator.startswith('"'):
             headers["If-Range"] = validator
     return headers
+
+
+def asked_slice(headers: Mapping[str, str], size: int) -> tuple[int, int] | None:
+    """Read what `request_headers` has put, of a file of ``size`` bytes; None: the whole file."""
+    found = _RANGE.match(headers.get("Range", ""))
+    if found is None:
+        return None
+    return int(found[1]), min(size, int(found[2]) + 1) if found[2] else size
 
 
 def understand(status: int, headers: Mapping[str, str], url: str, offset: int, total: int | None) -> Begin:

@@ -28,6 +28,7 @@ _METAVARS = {
     Unit.ONLY: "wheels|sdists",
     Unit.MOMENT: "DATE",
     Unit.WORKERS: "NUMBER|auto",
+    Unit.ENGINE: "URL",
 }
 _SOURCES = """\
 Each setting is also a key of the TOML file (max_size = "50GB") and an environment variable

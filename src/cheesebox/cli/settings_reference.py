@@ -66,6 +66,7 @@ _VALUES = {
     Unit.ONLY: ('`"wheels"`, `"sdists"`, `{ match = "wheels", reason = "…" }`', "`wheels`"),
     Unit.MOMENT: ('`"2026-01-31"`, `"2026-01-31T18:00:00Z"`, or a date of TOML', "`2026-01-31`"),
     Unit.WORKERS: ("a number from 1, or `auto`: one a core", "`auto`"),
+    Unit.ENGINE: ("a URL with the scheme of the engine", "`valkey://host/0`"),
     Unit.PINS: ('`{ torch = "pytorch" }`', ""),
     Unit.UNION: ('`["helper"]` or `"all"`', ""),
 }

@@ -13,6 +13,7 @@ from cheesebox.simple.negotiation import negotiate_coding, negotiate_format
 from cheesebox.web import conditional, heads, problems, ranges
 from cheesebox.web.hot import Template
 from cheesebox.web.http import FileSlice, Request, Response
+from cheesebox.web.open_files import respond
 from cheesebox.web.routes import (
     DatedRoute,
     FileRoute,
@@ -25,8 +26,7 @@ from cheesebox.web.routes import (
 )
 
 if TYPE_CHECKING:
-    from cheesebox.cache.documents import Answered
-    from cheesebox.cache.files import OpenFile
+    from cheesebox.cache.copies import Answered
     from cheesebox.cache.folders import FolderLists
     from cheesebox.cache.guard import Clearance, Guard
     from cheesebox.cache.merged_lists import MergedLists
@@ -207,7 +207,8 @@ class IndexApp:
         asked = ranges.parse(request.header("range")) if request.method == "GET" else None
         file = await self._files.open(found.path, _want(request, asked))
         try:
-            response = self._opened(file, asked, request, _kind(found))
+            status = self._status(file.verdict, collapsed=file.collapsed)
+            response = respond(file, asked, request, _kind(found), status)
             if isinstance(file, StoredFile) and response.status == _OK and request.method == "GET":
                 await self._make_ready(file, clearance, request, response)
         except BaseException:
@@ -232,30 +233,6 @@ class IndexApp:
         head = heads.ReadyFileHead(file.head, len(body), self._status_header)
         lease = file.lease() if clearance is None else ClearedLease(file.lease(), clearance)
         response.ready = Template(file.entry.key, response.kind, file.head.etag, body, lease, head)
-
-    def _opened(self, file: OpenFile, asked: ranges.Asked | None, request: Request, kind: str) -> Response:
-        head = file.head
-        headers = heads.file_head(head) + self._status(file.verdict, collapsed=file.collapsed)
-        cache = file.verdict.value
-        if conditional.not_modified(request.headers, head.etag, head.last_modified):
-            return Response(304, headers, cache=cache, kind=kind, closing=file.close)
-        if head.size is None:
-            headers += [("content-type", heads.OCTETS)]
-            return Response(200, headers, FileSlice(file, 0, None), cache, kind, file.close)
-        span: ranges.Span | ranges.Unsatisfiable | None = None
-        if asked and conditional.range_applies(request.header("if-range"), head.etag, head.last_modified):
-            span = ranges.resolve(asked, head.size)
-        match span:
-            case None:
-                headers += heads.file_body_head(head.size)
-                return Response(200, headers, FileSlice(file, 0, head.size), cache, kind, file.close)
-            case ranges.Unsatisfiable():
-                headers += [("content-range", f"bytes */{head.size}"), ("content-length", "0")]
-                return Response(416, headers, b"", cache, kind, file.close)
-            case ranges.Span(start, stop):
-                headers += heads.file_body_head(stop - start)
-                headers.append(("content-range", f"bytes {start}-{stop - 1}/{head.size}"))
-                return Response(206, headers, FileSlice(file, start, stop), cache, kind, file.close)
 
 
 def _want(request: Request, asked: ranges.Asked | None) -> Want:

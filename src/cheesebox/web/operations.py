@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cheesebox.cache.history import Recorder
     from cheesebox.cache.ledger import Statistics
     from cheesebox.cache.listed import Listed
-    from cheesebox.cache.purge import Purge, Purged
+    from cheesebox.cache.purge import Purged, Purging
     from cheesebox.cache.recent import Recent
     from cheesebox.cache.upstream_watch import UpstreamWatch
     from cheesebox.ports import Clock, Count, Entry, History, Holdings, Order, Tally, Totals
@@ -66,7 +66,7 @@ class Operations:
         history: History,
         recorder: Recorder,
         holdings: Holdings,
-        purge: Purge,
+        purge: Purging,
         clock: Clock,
         blocking: Blocking,
     ) -> None:

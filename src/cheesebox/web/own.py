@@ -10,7 +10,7 @@ from cheesebox.web.api import PREFIX
 from cheesebox.web.http import Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from cheesebox.web.api import Api
     from cheesebox.web.dashboard.handler import Dashboard
@@ -29,8 +29,13 @@ class OwnEndpoints:
         api: Api | None = None,
         metrics: Metrics | None = None,
         dashboard: Dashboard | None = None,
+        remarks: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """``reason`` tells why requests can't be answered as they should be; None: they can."""
+        """``reason`` tells why requests can't be answered as they should be; None: they can.
+
+        ``remarks`` tells what is not as it should be although they can.
+        """
+        self._remarks = remarks
         self._reason = reason
         self._api = api
         self._metrics = metrics
@@ -51,16 +56,18 @@ class OwnEndpoints:
         if request.path == HEALTH:
             return text_answer(200, "ok\n")
         if request.path == READY:
-            reason = await self._reason()
-            return (
-                text_answer(200, "ready\n") if reason is None else text_answer(503, f"not ready: {reason}\n")
-            )
+            return await self._readiness()
         if request.path == "/-/metrics" and self._metrics is not None:
             return await self._metrics.answer(request)
         shown = None
         if self._dashboard is not None:
             shown = await self._dashboard.answer(request, request.path.removeprefix("/-/"))
         return problems.not_found() if shown is None else shown
+
+    async def _readiness(self) -> Response:
+        if (reason := await self._reason()) is not None:
+            return text_answer(503, f"not ready: {reason}\n")
+        return text_answer(200, "\n".join(["ready", *self._remarks()]) + "\n")
 
 
 def text_answer(status: int, text: str) -> Response:

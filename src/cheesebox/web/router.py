@@ -6,6 +6,7 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
+from cheesebox.commons.peers import PATH
 from cheesebox.errors import CheeseboxError
 from cheesebox.web import problems
 from cheesebox.web.door import keep_private
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from cheesebox.web.http import Receive, Request, Response
     from cheesebox.web.index_app import IndexApp
     from cheesebox.web.own import OwnEndpoints
+    from cheesebox.web.peering import Peering
     from cheesebox.web.static_site import StaticSite
 
     Answerer = Callable[[Request, Receive], Awaitable[Response]]
@@ -40,8 +42,10 @@ class Router:
         own: OwnEndpoints,
         statics: Mapping[str, StaticSite] | None = None,
         door: Door | None = None,
+        peering: Peering | None = None,
     ) -> None:
-        """``door`` says who gets in; None: everybody does."""
+        """``door`` says who gets in; None: everybody does. ``peering`` answers other nodes."""
+        self._peering = peering
         self._door = door
         self._mounts = sorted(mounts.items(), key=lambda item: -len(item[0]))
         self._statics = sorted((statics or {}).items(), key=lambda item: -len(item[0]))
@@ -50,6 +54,8 @@ class Router:
     async def __call__(self, request: Request, receive: Receive) -> Response:
         """Answer a request, whatever happens."""
         try:
+            if self._peering is not None and request.path.startswith(PATH):
+                return await self._peering.answer(request)
             if self._door is None:
                 return await self._route(request, receive)
             await self._door.admit(request)

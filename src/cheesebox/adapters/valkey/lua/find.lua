@@ -1,0 +1,2 @@
+-- key -> now, record
+return {now, shown(read(ARGV[3]))}
