@@ -1,4 +1,4 @@
-# cheesebox: make serve | test | lint | cover | docs | bench | lock | clean
+# cheesebox: make serve | test | lint | cover | docs | bench | simulate | lock | clean
 # ARGS go to the program: make serve ARGS="--port 8080"
 
 SHELL := /bin/bash
@@ -10,7 +10,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3.14 pyth
 BIN := .venv/bin
 SET_UP := .venv/.set-up
 
-.PHONY: help serve test lint format cover docs bench lock clean
+.PHONY: help serve test lint format cover docs bench simulate lock clean
 
 help: ## Show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/'
@@ -50,6 +50,9 @@ docs: $(SET_UP) ## Build the documentation's site into site/
 
 bench: $(SET_UP) ## Compare with other servers
 	$(BIN)/python -m bench $(ARGS)
+
+simulate: $(SET_UP) ## Simulate one and many nodes, check the model, write docs/scale.md
+	$(BIN)/python -m bench.simulate --all $(ARGS)
 
 lock: $(BIN)/uv ## Write uv.lock anew after a change of pyproject.toml
 	$(BIN)/uv lock $(ARGS)

@@ -81,10 +81,13 @@ class LinkServer:
         self._shared = shared
         self._pace = Pace(link.rate)
         self._site: Site | None = None
+        self._server: asyncio.Server | None = None
 
     async def listen(self) -> int:
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=HEAD_LIMIT, backlog=1024)
-        port: int = server.sockets[0].getsockname()[1]
+        self._server = await asyncio.start_server(
+            self._connected, "127.0.0.1", 0, limit=HEAD_LIMIT, backlog=1024
+        )
+        port: int = self._server.sockets[0].getsockname()[1]
         self._site = Site(
             f"http://127.0.0.1:{port}",
             metadata=self._link.metadata,
@@ -92,6 +95,11 @@ class LinkServer:
             canned=self._shared.canned,
         )
         return port
+
+    def close(self) -> None:
+        """Stop to listen."""
+        if self._server is not None:
+            self._server.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.set_write_buffer_limits(high=2 * CHUNK)

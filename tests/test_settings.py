@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from cheesebox.errors import SettingsError
 from cheesebox.setting_values import Unit, redacted
-from cheesebox.settings import Settings, describe, load_settings
+from cheesebox.settings import Settings, describe
+from cheesebox.settings_loading import load_settings
 
 HOME = {"HOME": "/home/somebody"}
 

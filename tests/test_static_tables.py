@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cheesebox.errors import SettingsError
-from cheesebox.settings import load_settings
+from cheesebox.settings_loading import load_settings
 
 
 @pytest.fixture

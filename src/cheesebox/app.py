@@ -14,25 +14,20 @@ from typing import TYPE_CHECKING, Self
 from cheesebox import __version__
 from cheesebox.access import Access
 from cheesebox.adapters.credentials import Credentials
-from cheesebox.adapters.disk_store import DiskStore
 from cheesebox.adapters.http_upstream import Connection, HttpUpstream
-from cheesebox.adapters.part_notes import DiskPartNotes
-from cheesebox.adapters.sqlite_catalogue import SqliteCatalogue
 from cheesebox.adapters.static_tree import DirectoryTree
 from cheesebox.cache.blocking import Blocking
 from cheesebox.cache.connectivity import Connectivity, GatedUpstream
-from cheesebox.cache.eviction import Limits, Room
 from cheesebox.cache.flights import Tasks
 from cheesebox.cache.ledger import Ledger, Statistics
-from cheesebox.cache.leftovers import Leftovers
 from cheesebox.cache.readiness import Readiness
 from cheesebox.cache.recent import Recent
-from cheesebox.cache.shelf import Shelf
 from cheesebox.cache.upstream_watch import UpstreamWatch
 from cheesebox.errors import CheeseboxError, StoreError
 from cheesebox.indexes import Indexes, credential_sources
 from cheesebox.management import Management, Observed
 from cheesebox.nodes import open_node
+from cheesebox.opening import catalogue_file, open_shelf
 from cheesebox.web.absent import Absent
 from cheesebox.web.access_log import AccessLog, to_logger
 from cheesebox.web.api import Api
@@ -52,7 +47,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cheesebox.adapters.board import Board
-    from cheesebox.nodes import Node
+    from cheesebox.cache.shelf import Shelf
+    from cheesebox.nodes import Engines, Node
     from cheesebox.ports import Clock, Key, Totals, Upstream
     from cheesebox.settings import Settings
     from cheesebox.static_tables import StaticSettings
@@ -80,12 +76,14 @@ class App:
         housekeeping: bool = True,
         is_mounted: bool = False,
         board: Board | None = None,
+        engines: Engines | None = None,
     ) -> None:
         self.settings = settings
         self._board = board
         self.desk: Desk | None = None
         self._housekeeping = housekeeping
         self._given_upstream = upstream
+        self._given_engines = engines
         self._clock = clock
         self.connectivity = Connectivity(is_offline=settings.offline)
         self._ledger = Ledger()
@@ -143,6 +141,7 @@ class App:
                 self.settings,
                 self._resources,
                 self._given_upstream,
+                self._given_engines,
                 self._clock,
                 self.observed,
                 keeps_parts=self._board is not None,  # whoever restarts keepers wants them to go on
@@ -243,11 +242,12 @@ def build_app(
     housekeeping: bool = True,
     is_mounted: bool = False,
     board: Board | None = None,
+    engines: Engines | None = None,
 ) -> App:
     """Build the application.
 
-    ``upstream`` and ``clock`` stand in for the real ones in tests; ``access_sink`` takes the access
-    log in batches; ``is_mounted``: another program's server asks it, which has no hot lane. Without
+    ``upstream``, ``clock`` and ``engines`` stand in for the real ones in tests; ``access_sink`` takes the
+    access log in batches; ``is_mounted``: another program's server asks it, which has no hot lane. Without
     ``housekeeping`` nothing is removed or rebuilt but on request. With a ``board`` it serves workers.
     """
     return App(
@@ -258,6 +258,7 @@ def build_app(
         housekeeping=housekeeping,
         is_mounted=is_mounted,
         board=board,
+        engines=engines,
     )
 
 
@@ -332,39 +333,27 @@ async def _open(
     settings: Settings,
     resources: AsyncExitStack,
     upstream: Upstream | None,
+    engines: Engines | None,
     clock: Clock,
     observed: Observed,
     *,
     keeps_parts: bool,
 ) -> _Parts:
-    store = DiskStore(settings.cache_dir, keeps_parts=keeps_parts)
-    resources.callback(store.close)
-    blocking, page_work = Blocking(), Blocking(_PAGE_THREADS)
+    page_work = Blocking(_PAGE_THREADS)
     resources.callback(page_work.close)
-    resources.callback(blocking.close)
-    await blocking(store.prepare)
-    file = settings.cache_dir / "catalogue.sqlite"
-    catalogue = await blocking(SqliteCatalogue, file)
-    resources.callback(catalogue.close)
-    resources.callback(blocking.close)  # before the catalogue: calls under way still use it
-    limits = Limits(settings.max_size, settings.max_entries, settings.min_free, settings.inactive)
-    shelf = Shelf(store, catalogue, Room(limits, store, catalogue, blocking, clock), blocking, clock)
-    await blocking(shelf.settle)
-    if keeps_parts:
-        shelf.leftovers = Leftovers(DiskPartNotes(store.parts), shelf.room, blocking)
-        await shelf.leftovers.open()
-    bare = await _upstreams(settings, resources, upstream, blocking)
+    shelf = await open_shelf(settings, resources, clock, keeps_parts=keeps_parts)
+    bare = await _upstreams(settings, resources, upstream, shelf.blocking)
     tasks = Tasks()
-    node = await open_node(settings, connection_of(settings), resources, tasks, clock)
+    node = await open_node(settings, engines, connection_of(settings), resources, tasks, clock)
     resources.push_async_callback(tasks.close)
-    resources.callback(shelf.close)
     watched = {i.name: observed.watch.over(i.name, bare(i.name)) for i in settings.indexes}
     gated = {name: GatedUpstream(upstream, observed.connectivity) for name, upstream in watched.items()}
     sharing = None
     if node is not None:
         sharing, shelf.note_use = node.sharing, node.uses.note
     indexes = Indexes(settings, shelf, gated.__getitem__, tasks, page_work, observed.connectivity, sharing)
-    management = await blocking(Management, settings, file, observed, shelf, indexes, resources, node)
+    file = catalogue_file(settings)
+    management = await shelf.blocking(Management, settings, file, observed, shelf, indexes, resources, node)
     return _Parts(shelf, tasks, indexes, management, node)
 
 

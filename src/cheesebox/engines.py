@@ -158,11 +158,18 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True)
+class Selected:
+    """Somebody purged by a selection, written as text: every node removes what it has of that."""
+
+    selection: str
+
+
+@dataclass(frozen=True, slots=True)
 class Missed:
     """Changes were missed for so long that they cannot be told any more."""
 
 
-Change = Published | Removed | Missed
+Change = Published | Removed | Selected | Missed
 
 
 class Register(Protocol):
@@ -206,6 +213,10 @@ class Register(Protocol):
 
     async def purge(self, keys: Collection[Key]) -> None:
         """Remove records and have all nodes hear of it as `Removed`."""
+        ...
+
+    async def announce(self, selection: str) -> None:
+        """Have all nodes hear of it as `Selected`."""
         ...
 
     async def evict(self, limit: int, unused_for: float = 0.0) -> Sequence[Record]:

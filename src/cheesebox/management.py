@@ -86,6 +86,7 @@ class Management:
             observed.recent,
             list(in_force(settings)),
             indexes.listed,
+            (lambda: None) if node is None else node.state,
         )
         self.purge = Purge(shelf, holdings, forget)
         """What removes on this node alone."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from cheesebox.app import build_app
 from cheesebox.errors import CheeseboxError, NotStarted, SettingsError
-from cheesebox.settings import settings_of
+from cheesebox.settings_loading import settings_of
 from cheesebox.web import problems
 from cheesebox.web.http import send_response
 

@@ -6,12 +6,12 @@ import hashlib
 import logging
 import secrets
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cheesebox.adapters.http_upstream import HttpUpstream
-from cheesebox.adapters.object_storage import open_object_storage
-from cheesebox.adapters.valkey_register import open_register
+from cheesebox.adapters.object_storage import ObjectStorage, Patience, open_object_storage
+from cheesebox.adapters.valkey_register import ValkeyRegister, open_register
 from cheesebox.cache.eviction import Limits
 from cheesebox.commons.commons import Commons
 from cheesebox.commons.following import Following
@@ -21,6 +21,7 @@ from cheesebox.commons.purging import SharedPurge
 from cheesebox.commons.sharing import Together
 from cheesebox.commons.uses import Uses
 from cheesebox.errors import EngineError
+from cheesebox.web.shared import EngineCalls, EngineState, SharedState
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
@@ -28,15 +29,26 @@ if TYPE_CHECKING:
     from cheesebox.adapters.http_upstream import Connection
     from cheesebox.cache.flights import Tasks
     from cheesebox.cache.purge import Purge
+    from cheesebox.commons.health import HealthStatistics
     from cheesebox.engines import Objects, Register
     from cheesebox.ports import Clock
     from cheesebox.settings import Settings
 
 log = logging.getLogger(__name__)
 
+STORAGE_PATIENCE = Patience(connect=2.0, silence=6.0, retries=3.0, call=20.0)
+"""With the storage: a client is waiting, and gives up after 15 seconds without a byte."""
 _PEER_CONNECTS = 2.0
 _PEER_SILENCE = 10.0
 """Seconds without a byte after which the node that is fetching counts as lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """What nodes share."""
+
+    register: Register
+    objects: Objects
 
 
 class Node:
@@ -44,16 +56,17 @@ class Node:
 
     def __init__(
         self,
-        register: Register,
-        objects: Objects,
+        engines: Engines,
         client: HttpUpstream,
         limits: Limits,
+        url: str,
         tasks: Tasks,
         clock: Clock,
-        node_url: str = "",
     ) -> None:
-        self.commons = Commons(register, objects, tasks, time.monotonic)
-        self.peers = Peers(client, self.commons, node_url)
+        self._url = url
+        self._limits = limits
+        self.commons = Commons(engines.register, engines.objects, tasks, time.monotonic)
+        self.peers = Peers(client, self.commons, url)
         self.sharing = Together(self.commons, self.peers)
         self.uses = Uses(self.commons, clock)
         self.keeping = Keeping(self.commons, limits, secrets.token_hex(8), clock)
@@ -64,7 +77,7 @@ class Node:
 
     def start(self, here: Purge, tasks: Tasks) -> None:
         """Begin what goes on beside the answers."""
-        tasks.start(Following(self.commons, here.remove).run(), "follow the other nodes")
+        tasks.start(Following(self.commons, here).run(), "follow the other nodes")
         tasks.start(self.keeping.run(), "keep the shared store")
 
     def remarks(self) -> list[str]:
@@ -76,23 +89,70 @@ class Node:
             if health.trouble
         ]
 
+    def state(self) -> SharedState:
+        """Tell how the engines fare, and what this node did; asks nobody."""
+        told = self.commons.statistics()
+        engines = (
+            _engine("register", told.register, _calls_of_register(self.commons.register)),
+            _engine("storage", told.storage, _calls_of_storage(self.commons.objects)),
+        )
+        return SharedState(
+            self._url or None, engines, told.counts, self.keeping.statistics(), self._limits.max_size
+        )
 
-async def open_node(
-    settings: Settings, connection: Connection, resources: AsyncExitStack, tasks: Tasks, clock: Clock
-) -> Node | None:
+
+def _engine(name: str, health: HealthStatistics, calls: EngineCalls) -> EngineState:
+    return EngineState(name, health.trouble, health.failures, calls)
+
+
+def _calls_of_register(register: Register) -> EngineCalls:
+    if not isinstance(register, ValkeyRegister):
+        return EngineCalls()
+    told = register.statistics()
+    return EngineCalls(told.operations, sum(told.errors.values()))
+
+
+def _calls_of_storage(objects: Objects) -> EngineCalls:
+    if not isinstance(objects, ObjectStorage):
+        return EngineCalls()
+    told = objects.statistics()
+    operations = {name: getattr(told, name) for name in ("put", "upload", "parts", "read", "remove", "list")}
+    return EngineCalls(operations, told.errors, told.bytes_up, told.bytes_down)
+
+
+def open_engines(settings: Settings, clock: Clock) -> Engines | None:
     """Open the engines that the settings name; None where there are none. They need not answer yet.
 
     Raises `SettingsError`.
     """
     if settings.store is None or settings.catalogue is None:
         return None
-    objects = open_object_storage(settings.store, storage_options(settings))
-    node_url = (settings.node_url or "").rstrip("/")
-    register = open_register(settings.catalogue, namespace(settings.store), clock, node_url=node_url)
+    objects = open_object_storage(settings.store, storage_options(settings), patience=STORAGE_PATIENCE)
+    register = open_register(
+        settings.catalogue, namespace(settings.store), clock, node_url=node_url(settings)
+    )
+    return Engines(register, objects)
+
+
+async def open_node(
+    settings: Settings,
+    engines: Engines | None,
+    connection: Connection,
+    resources: AsyncExitStack,
+    tasks: Tasks,
+    clock: Clock,
+) -> Node | None:
+    """Make this one of several nodes; None where the settings name no engines, and none are given.
+
+    Raises `SettingsError`.
+    """
+    engines = engines or open_engines(settings, clock)
+    if engines is None:
+        return None
     direct = replace(connection, connect_timeout=_PEER_CONNECTS, read_timeout=_PEER_SILENCE, is_direct=True)
     client = await resources.enter_async_context(HttpUpstream(direct))
     limits = Limits(settings.shared_max_size, inactive=settings.inactive)
-    node = Node(register, objects, client, limits, tasks, clock, node_url)
+    node = Node(engines, client, limits, node_url(settings), tasks, clock)
     resources.push_async_callback(node.commons.close)
     await _greet(node)
     return node
@@ -116,6 +176,11 @@ async def _greet(node: Node) -> None:
 def namespace(store: str) -> str:
     """Name what is known of one store, so that several can have one register."""
     return hashlib.blake2b(store.rstrip("/").encode(), digest_size=6).hexdigest()
+
+
+def node_url(settings: Settings) -> str:
+    """Give where other nodes reach this one, without a slash at the end; empty: nowhere."""
+    return (settings.node_url or "").rstrip("/")
 
 
 def storage_options(settings: Settings) -> dict[str, str]:

@@ -19,6 +19,7 @@ from cheesebox.engines import (
     Record,
     Register,
     Removed,
+    Selected,
     Taken,
     Token,
 )
@@ -423,11 +424,13 @@ async def test_changes_arrive_in_their_order(place: Place) -> None:
     await register.publish_absence(await granted(register, OTHER), 60)
     await register.release(await granted(register, Key("c")))
     await register.purge([KEY, OTHER])
+    await register.announce("a selection")
     expected: list[Change] = [
         Published(KEY),
         Published(OTHER),
         Published(Key("c")),
         Removed((KEY, OTHER)),
+        Selected("a selection"),
     ]
     assert [await listening.next() for _ in expected] == expected
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cheesebox.settings import load_settings
+from cheesebox.settings_loading import load_settings
 from tests.clients.client import Client
 from tests.clients.environments import PIPS, UV, prepare
 from tests.fakes.cheesebox_process import CheeseboxProcess

@@ -139,7 +139,7 @@ class Node:
         self._resources.push_async_callback(house.tasks.close)
         here = Purge(house.shelf, self.holdings, self._forget)
         self.purge = SharedPurge(here, self.commons)
-        house.tasks.start(Following(self.commons, here.remove).run(), _LASTING[0])
+        house.tasks.start(Following(self.commons, here, pause=0.001).run(), _LASTING[0])
         await asyncio.sleep(0)
         return self
 
@@ -158,9 +158,10 @@ class Node:
         self.register.is_cut = True
         await self.house.tasks.close()
 
-    def keeping(self, max_size: int = 0, inactive: float = 30 * 86400.0) -> Keeping:
+    def keeping(self, max_size: int = 0, inactive: float = 30 * 86400.0, every: float = 10.0) -> Keeping:
         """Give what keeps the shared store."""
-        return Keeping(self.commons, Limits(max_size, inactive=inactive), self.name, self.town.clock)
+        limits = Limits(max_size, inactive=inactive)
+        return Keeping(self.commons, limits, self.name, self.town.clock, every=every)
 
     async def quiet(self) -> None:
         """Wait until no work goes on in the background but what never ends."""
@@ -224,5 +225,5 @@ class Town:
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait for something that tells nobody when it happens."""
-    while not condition():
+    while not condition():  # noqa: ASYNC110 - it has no event
         await asyncio.sleep(0.001)

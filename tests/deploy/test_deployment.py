@@ -7,7 +7,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from cheesebox.settings import load_settings
+from cheesebox.settings_loading import load_settings
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 PORT = 6283

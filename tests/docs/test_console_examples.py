@@ -46,7 +46,7 @@ def test_every_page_with_console_blocks_has_a_test_that_runs_them():
 def test_every_page_shows_something_that_is_run_or_is_known_to_show_nothing():
     tested = {block.page for language in ("toml", "console") for block in all_blocks(language)}
     compared = {"commands.md", "metrics.md", "mounting.md", "dashboard.md", "recipes.md", "time-travel.md"}
-    prose = {"benchmarks.md", "caching.md", "index.md", "unsupported.md"}
+    prose = {"benchmarks.md", "caching.md", "index.md", "scale.md", "unsupported.md"}
     assert {page.name for page in PAGES} - tested - compared == prose
 
 

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from cheesebox.settings import describe, load_settings
+from cheesebox.settings import describe
+from cheesebox.settings_loading import load_settings
 from tests.docs.examples import PAGES, ROOT, all_blocks
 
 BLOCKS = all_blocks("yaml")

@@ -11,8 +11,11 @@ from cheesebox.web import heads
 from tests.docs.examples import DOCS
 
 PAGE = (DOCS / "status.md").read_text()
-NOT_ANSWERED = {errors.SettingsError, errors.CacheInUse, errors.UnreadableLock, errors.BadExport}
-"""They end a command, and no request meets them."""
+NOT_ANSWERED = {
+    *(errors.SettingsError, errors.CacheInUse, errors.UnreadableLock, errors.BadExport),
+    *(errors.EngineError, errors.ObjectMissing),
+}
+"""They end a command, or have a node go on by itself; no request meets them."""
 AS_TEXT = {errors.UnreadableMetadata}
 """A 200 with a text, not a problem document."""
 

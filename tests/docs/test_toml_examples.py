@@ -8,7 +8,8 @@ import tomllib
 import pytest
 
 from cheesebox.cli.config.command import SNIPPETS
-from cheesebox.settings import describe_tables, load_settings
+from cheesebox.settings import describe_tables
+from cheesebox.settings_loading import load_settings
 from tests.docs.examples import all_blocks
 
 BLOCKS = all_blocks("toml")

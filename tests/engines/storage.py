@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -14,10 +15,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +30,9 @@ _REGION = "us-east-1"
 _PATIENCE = 40.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Storage:
-    """A server that answers; ``url`` and ``options`` are what a client of the bucket is given."""
+    """A server; ``url`` and ``options`` are what a client of the bucket is given."""
 
     name: str
     endpoint: str
@@ -65,6 +66,77 @@ class Storage:
                 return error.code, error.read()
 
 
+@dataclass
+class StorageServer(Storage):
+    """Its process, which can be paused, killed and started again: it keeps its ports and data.
+
+    Use as a context manager.
+    """
+
+    command: list[str]
+    settings: dict[str, str] = field(default_factory=dict)
+    _process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()  # nothing of it is to be kept, and a graceful end takes its time
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        log = self.directory.with_suffix(".log")
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                self.command,
+                cwd=self.directory,
+                env={**os.environ, **self.settings},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        try:
+            _wait_until_ready(self, self._process, log)
+        except BaseException:
+            self.kill()
+            raise
+
+    def pause(self) -> None:
+        """Have it answer nothing, with all connections open."""
+        self._send(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._send(signal.SIGCONT)
+
+    def _send(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it, paused or not; idempotent."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(timeout=30)
+            self._process = None
+
+    def ensure_running(self) -> None:
+        """Start it if it was killed."""
+        if self._process is None:
+            self.start()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Give what a program is told of who may use it."""
+        return {
+            "AWS_ACCESS_KEY_ID": _ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": _SECRET_KEY,
+            "AWS_REGION": _REGION,
+        }
+
+
 def _signed(method: str, endpoint: str, path: str, query: str, body: bytes) -> dict[str, str]:
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     digest = hashlib.sha256(body).hexdigest()
@@ -87,7 +159,7 @@ def _signed(method: str, endpoint: str, path: str, query: str, body: bytes) -> d
 
 
 @contextmanager
-def run_seaweedfs(directory: Path) -> Iterator[Storage]:
+def run_seaweedfs(directory: Path) -> Iterator[StorageServer]:
     """Run SeaweedFS with its S3 gateway, which checks signatures and takes a few seconds to start."""
     master, volume, filer, gateway = _free_ports(4)
     ports = {
@@ -109,7 +181,7 @@ def run_seaweedfs(directory: Path) -> Iterator[Storage]:
         "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1",
         f"-dir={directory}",
-        "-volume.max=20",
+        "-volume.max=200",
         "-master.volumeSizeLimitMB=64",
         "-master.telemetry=false",
         "-volume.minFreeSpace=1MiB",
@@ -118,17 +190,18 @@ def run_seaweedfs(directory: Path) -> Iterator[Storage]:
         *(f"-{name}={port}" for name, port in ports.items()),
     ]
     environment = {"AWS_ACCESS_KEY_ID": _ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": _SECRET_KEY}
-    with _running("seaweedfs", command, directory, gateway[0], environment) as storage:
+    url = f"http://127.0.0.1:{gateway[0]}"
+    with StorageServer("seaweedfs", url, directory, command, environment) as storage:
         yield storage
 
 
 @contextmanager
-def run_localbucket(directory: Path) -> Iterator[Storage]:
+def run_localbucket(directory: Path) -> Iterator[StorageServer]:
     """Run localbucket, which starts at once; it has no bulk deletes and checks no signature."""
     [[port, _]] = _free_ports(1)
     program = Path(sys.executable).with_name("localbucket")
     command = [sys.executable, str(program), "--port", str(port), str(directory)]
-    with _running("localbucket", command, directory, port, {}) as storage:
+    with StorageServer("localbucket", f"http://127.0.0.1:{port}", directory, command) as storage:
         yield storage
 
 
@@ -142,36 +215,11 @@ def parts_left(storage: Storage) -> list[str]:
 
 
 def _free_ports(count: int) -> list[tuple[int, int]]:
-    """Find pairs of ports that nobody has, below those that the system gives to outgoing connections."""
+    """Find pairs of ports that nobody has now."""
     with ExitStack() as held:
         sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2 * count)]
         ports = [each.getsockname()[1] for each in sockets]
     return list(zip(ports[::2], ports[1::2], strict=True))
-
-
-@contextmanager
-def _running(
-    name: str, command: list[str], directory: Path, port: int, environment: dict[str, str]
-) -> Iterator[Storage]:
-    directory.mkdir(parents=True, exist_ok=True)
-    log = directory.with_suffix(".log")
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=directory,
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    storage = Storage(name, f"http://127.0.0.1:{port}", directory)
-    try:
-        _wait_until_ready(storage, process, log)
-        yield storage
-    finally:
-        process.kill()  # nothing of it is to be kept, and a graceful end takes its time
-        process.wait()
 
 
 def _wait_until_ready(storage: Storage, process: subprocess.Popen[bytes], log: Path) -> None:

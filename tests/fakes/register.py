@@ -19,6 +19,7 @@ from cheesebox.engines import (
     Published,
     Record,
     Removed,
+    Selected,
     Taken,
     Token,
 )
@@ -279,6 +280,10 @@ class FakeRegister:
             self.state.absences.pop(key, None)
         if keys:
             self.state.announce(Removed(tuple(keys)))
+
+    async def announce(self, selection: str) -> None:
+        await self._call("announce")
+        self.state.announce(Selected(selection))
 
     async def evict(self, limit: int, unused_for: float = 0.0) -> Sequence[Record]:
         await self._call("evict")

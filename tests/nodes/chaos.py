@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from dataclasses import dataclass, field
@@ -11,13 +12,15 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from tests.nodes.house import NodeProcess, Nodes
 
 _OK = 200
 _THINKS = 1.0
-_GOES_ON = 15.0
+_KILLS = 0.3
+"""The share of kills: a storage server takes its time to come back."""
+GOES_ON = 15.0
 """Seconds after an engine is back for which a node may still leave it alone."""
 
 
@@ -95,26 +98,32 @@ class Clients:
 
 
 class Disturbance:
-    """Stops and kills engines and nodes, one at a time, and undoes it.
+    """Stops and kills nodes, one at a time, and engines, one at a time, and undoes it.
 
     ``takeovers`` counts the leases that nodes had when they were stopped or killed; ``outages`` are the
     times (of `time.monotonic`) in which nodes may have gone on by themselves; ``told`` lists what was done.
     """
 
-    def __init__(self, house: Nodes, clients: Clients, seed: int) -> None:
+    def __init__(self, house: Nodes, clients: Clients, seed: int, *, with_engines: bool) -> None:
         self.told: list[str] = []
         self.takeovers = 0
         self.outages: list[tuple[float, float]] = []
+        self._with_engines = with_engines
         self._house = house
         self._clients = clients
         self._random = random.Random(seed)
 
     async def run(self) -> None:
         """Go on until cancelled; what was done is always undone."""
-        disturb = (self._pause_node, self._kill_node, self._kill_node, self._disturb_engine)
+        hands = [self._hand([self._pause_node, self._kill_node])]
+        if self._with_engines:
+            hands.append(self._hand([self._disturb_engine]))
+        await asyncio.gather(*hands)
+
+    async def _hand(self, disturb: Sequence[Callable[[], Awaitable[None]]]) -> None:
         while True:
             await asyncio.sleep(self._random.uniform(0.5, 2.0))
-            await asyncio.shield(self._random.choice(disturb)())
+            await asyncio.shield(asyncio.ensure_future(self._random.choice(disturb)()))
 
     async def _lasting(self) -> None:
         await asyncio.sleep(self._random.uniform(0.3, 2.5))
@@ -137,13 +146,15 @@ class Disturbance:
 
     async def _disturb_engine(self) -> None:
         engine = self._random.choice((self._house.valkey, self._house.storage))
-        does_kill = self._random.random() < 0.5
+        does_kill = self._random.random() < _KILLS
         began = time.monotonic()
+        number = len(self.outages)
+        self.outages.append((began, math.inf))
         self._note(f"{'kill' if does_kill else 'pause'} {type(engine).__name__}")
         await asyncio.to_thread(engine.kill if does_kill else engine.pause)
         await self._lasting()
         await asyncio.to_thread(engine.ensure_running if does_kill else engine.resume)
-        self.outages.append((began, time.monotonic() + _GOES_ON))
+        self.outages[number] = (began, time.monotonic() + GOES_ON)
 
     def _note(self, what: str, node: NodeProcess | None = None) -> None:
         self.told.append(f"{time.monotonic():.1f} {what}")

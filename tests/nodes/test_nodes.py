@@ -10,11 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.clients.client import Client
+from tests.clients.environments import PIPS, UV, prepare
 from tests.fakes.faults import Hold, RateLimit, WrongBytes
 from tests.fakes.pypi import FakePyPI
 from tests.nodes.house import Nodes, running_engines
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(240)
 
 MEGABYTE = 1 << 20
 TOKEN = "a-token"
@@ -92,6 +94,24 @@ def test_what_is_shared_is_served_by_a_new_empty_node_while_the_upstream_is_gone
     pypi.go_down()
     assert body_of(second, "/pypi/simple/demo/") == page
     assert body_of(second, f"/pypi{wheel.path}") == wheel.content
+
+
+def test_pip_and_uv_install_through_any_node_what_one_has_fetched_with_the_upstream_gone(
+    pypi, house, tmp_path
+):
+    pypi.add_wheel("helper", "1.5")
+    pypi.add_wheel("demo", "2.0", requires=["helper"])
+    first, second, third = (f"{node.node_url}/pypi/simple/" for node in house.nodes)
+    pip, uv = Client(prepare(PIPS[-1]), tmp_path / "pip"), Client(prepare(UV), tmp_path / "uv")
+    pip.run("install", "--index-url", first, "--target", "installed", "demo")
+    wait_until(lambda: published(house) == 6)  # two pages, two wheels, the metadata of both
+    pypi.go_down()
+    again = pip.fresh("pip-again")
+    again.run("install", "--index-url", second, "--target", "installed", "demo")
+    uv.run("pip", "install", "--default-index", third, "--target", "installed", "demo", UV_NO_CONFIG="1")
+    for client in (again, uv):
+        assert (client.project / "installed" / "helper-1.5.dist-info").is_dir()
+        assert (client.project / "installed" / "demo" / "__init__.py").read_text() == '__version__ = "2.0"\n'
 
 
 def test_other_nodes_read_from_the_one_that_is_fetching(pypi, house, gate):

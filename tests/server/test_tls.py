@@ -17,7 +17,7 @@ from cheesebox.cli.doctor.server import Listener
 from cheesebox.errors import SettingsError
 from cheesebox.server.hot_protocol import with_lane
 from cheesebox.server.tls import Certificates
-from cheesebox.settings import load_settings
+from cheesebox.settings_loading import load_settings
 from tests.clients.client import Client
 from tests.clients.environments import PIPS, prepare
 from tests.fakes.cheesebox_process import CheeseboxProcess

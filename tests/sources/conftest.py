@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cheesebox.app import build_app
-from cheesebox.settings import load_settings
+from cheesebox.settings_loading import load_settings
 from tests.fakes.pypi import FakePyPI
 from tests.web.running import Running, SteppedClock
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cheesebox.errors import SettingsError
-from cheesebox.settings import load_settings
+from cheesebox.settings_loading import load_settings
 from tests.fakes.faults import ContentType, HtmlOnly, Status
 
 if TYPE_CHECKING:

@@ -15,13 +15,14 @@ import uvicorn
 import uvloop
 
 from cheesebox.app import App, build_app
-from cheesebox.settings import load_settings
+from cheesebox.settings_loading import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from cheesebox.adapters.board import Board
+    from cheesebox.nodes import Engines
     from cheesebox.web.access_log import Access
 
 NOON = 1_800_000_000.0
@@ -184,6 +185,7 @@ def run_app(
     accesses: list[Access] | None = None,
     config: Path | None = None,
     board: Board | None = None,
+    engines: Engines | None = None,
     **overrides: object,
 ) -> Running:
     """Build the application with these settings; quick failures unless told otherwise."""
@@ -197,5 +199,6 @@ def run_app(
         **overrides,
     }
     sink = ([] if accesses is None else accesses).extend
-    app = build_app(load_settings(config, {}, given), clock=clock, access_sink=sink, board=board)
+    settings = load_settings(config, {}, given)
+    app = build_app(settings, clock=clock, access_sink=sink, board=board, engines=engines)
     return Running(wrap, root_path, app, clock)

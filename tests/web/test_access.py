@@ -11,7 +11,7 @@ from cheesebox.app import build_app
 from cheesebox.errors import SettingsError
 from cheesebox.hashing import hash_password, hash_token
 from cheesebox.server.control import vouching
-from cheesebox.settings import load_settings
+from cheesebox.settings_loading import load_settings
 from cheesebox.web.door import parse_keys
 from cheesebox.web.http import Request
 from tests.server.test_hot_lane import LAST, request, two_lanes

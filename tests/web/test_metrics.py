@@ -11,6 +11,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
 from tests.server.test_hot_lane import LAST, request, two_lanes
+from tests.web.nodes import shared_engines
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -160,12 +161,14 @@ def documented():
     return {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
 
 
-def test_every_metric_is_documented_with_its_type_and_labels(box, wheel):
-    box.get(f"/pypi{wheel.path}")
+def test_every_metric_is_documented_with_its_type_and_labels(tmp_path, pypi, wheel):
     in_code = {}
-    for name, family in families(box).items():
-        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
-        in_code[name] = (family.type, labels)
+    with shared_engines(tmp_path, pypi.simple_url) as engines:
+        box = engines.node()
+        box.get(f"/pypi{wheel.path}")
+        for name, family in families(box).items():
+            labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+            in_code[name] = (family.type, labels)
     assert documented() == in_code
 
 

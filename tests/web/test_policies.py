@@ -10,7 +10,7 @@ import pytest
 
 from cheesebox.app import build_app
 from cheesebox.errors import SettingsError
-from cheesebox.settings import load_settings
+from cheesebox.settings_loading import load_settings
 from tests.web.running import NOON, run_app
 
 JSON = "application/vnd.pypi.simple.v1+json"

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from cheesebox.app import build_app
-from cheesebox.settings import load_settings
+from cheesebox.settings_loading import load_settings
 from tests.web.asgi import Exchange
 
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from cheesebox.settings import load_settings
+from cheesebox.settings_loading import load_settings
 from tests.web.test_documented_policies import example
 
 

@@ -3,8 +3,8 @@
 Rules of this module:
 1. obstore is called by its blocking functions only, on threads of our own that the interpreter waits for
    at its exit. Its asynchronous functions tell their results from threads that nobody waits for; up to
-   Python 3.13 such a thread ends the process with SIGABRT when it meets an interpreter that is finalising
-   (1 of 40 exits amid traffic; 0 of the exits with this module).
+   Python 3.13 such a thread aborts the process when it meets an interpreter that is finalising: so ended
+   3 of 100 exits amid traffic, and none of as many with blocking functions.
 2. For the same reason no body is given to it as ``bytes``: a thread of its own would let go of them, maybe
    that late. A file-like object is read into memory that is not Python's.
 3. Every call ends: the client has timeouts for connecting and for silence, and its retries are bounded;
@@ -265,7 +265,11 @@ class ObjectStorage:
         self.count(upload=1)
         async with self.bounded(f"store {name}"):
             await self._uploads.acquire()
-        return MultipartUpload(partial(self._send_parts, name), self._uploads.release)
+            try:
+                return MultipartUpload(partial(self._send_parts, name), self._uploads.release)
+            except RuntimeError:  # no more threads
+                self._uploads.release()
+                raise
 
     def _send_parts(self, name: ObjectName, body: Incoming) -> None:
         self._client.put(

@@ -130,6 +130,10 @@ class ValkeyRegister:
         for some in _batches(keys):
             await self._calls.script("purge", encoded(some), *some)
 
+    async def announce(self, selection: str) -> None:
+        """Have all nodes hear of a selection."""
+        await self._calls.script("announce", "selected", selection)
+
     async def evict(self, limit: int, unused_for: float = 0.0) -> Sequence[Record]:
         """Remove the longest unused records; all are out of the register also when an error is raised."""
         evicted: list[Record] = []

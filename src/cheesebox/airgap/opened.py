@@ -6,43 +6,25 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from cheesebox.adapters.disk_store import DiskStore
-from cheesebox.adapters.sqlite_catalogue import SqliteCatalogue
-from cheesebox.cache.blocking import Blocking
-from cheesebox.cache.eviction import Limits, Room
 from cheesebox.cache.index import Index
-from cheesebox.cache.shelf import Shelf
 from cheesebox.errors import SettingsError
 from cheesebox.indexes import index_options
+from cheesebox.opening import catalogue_file, open_shelf
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from cheesebox.cache.shelf import Shelf
     from cheesebox.settings import IndexSettings, Settings
-
-_CATALOGUE = "catalogue.sqlite"
 
 
 @asynccontextmanager
 async def opened_shelf(settings: Settings, *, must_exist: bool = False) -> AsyncIterator[Shelf]:
     """Own the cache directory for a while; raises `SettingsError` when another program has it."""
-    file = settings.cache_dir / _CATALOGUE
-    if must_exist and not file.exists():
+    if must_exist and not catalogue_file(settings).exists():
         raise SettingsError(f"cache_dir {settings.cache_dir}: no catalogue there; nothing was cached yet")
     async with AsyncExitStack() as resources:
-        store, blocking = DiskStore(settings.cache_dir), Blocking()
-        resources.callback(store.close)
-        resources.callback(blocking.close)
-        await blocking(store.prepare)
-        catalogue = await blocking(SqliteCatalogue, file)
-        resources.callback(catalogue.close)
-        resources.callback(blocking.close)  # before the catalogue: calls under way still use it
-        limits = Limits(settings.max_size, settings.max_entries, settings.min_free, settings.inactive)
-        room = Room(limits, store, catalogue, blocking, time.time)
-        shelf = Shelf(store, catalogue, room, blocking, time.time)
-        resources.callback(shelf.close)
-        await blocking(shelf.settle)
-        yield shelf
+        yield await open_shelf(settings, resources, time.time)
 
 
 def carried_index(s: IndexSettings, shelf: Shelf) -> Index:

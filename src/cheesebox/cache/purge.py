@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 from cheesebox.cache.blocking import to_the_end
 from cheesebox.cache.objects import index_of
 from cheesebox.ports import Entry, Kind
-from cheesebox.simple.names import release_key, release_key_of
+from cheesebox.simple.names import ProjectName, release_key, release_key_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from cheesebox.cache.shelf import Shelf
     from cheesebox.ports import Holdings, Key
-    from cheesebox.simple.names import ProjectName
 
 _FILES = (Kind.FILE, Kind.METADATA)
 _BATCH = 1000
@@ -90,7 +89,12 @@ class Purge:
         found = [entry for entry in entries if entry is not None]
         if found:
             await self._remove(found)
+        self._forget(keys)  # memory may hold what the disk has not any more, or that there is no such thing
         return Purged(len(found), sum(entry.size for entry in found))
+
+    async def selected(self, selection: Selection) -> list[Key]:
+        """Tell what `run` would remove now; raises `StoreError`."""
+        return [entry.key async for batch in self._batches(selection) for entry in batch]
 
     async def _remove(self, entries: Sequence[Entry]) -> None:
         keys = [entry.key for entry in entries]

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
-from cheesebox.settings import load_settings
+from cheesebox.settings_loading import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from cheesebox.setting_values import Unit
-from cheesebox.settings import Group, Setting, Settings, describe, load_settings
+from cheesebox.settings import Group, Setting, Settings, describe
+from cheesebox.settings_loading import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

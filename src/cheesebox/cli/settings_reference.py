@@ -53,6 +53,7 @@ _VALUES = {
     Unit.TEXT: ('`"text"`', "`text`"),
     Unit.FLAG: ("`true`, `false`", "`true`, `1`, `yes`, `on` and opposites; `--name`, `--no-name`"),
     Unit.URL: ('`"https://index.example/simple/"`', "`https://index.example/simple/`"),
+    Unit.ENGINE: ('`"s3://bucket/prefix"`, `"valkey://:password@host:6379/0"`', "`s3://bucket/prefix`"),
     Unit.URLS: (
         '`["https://a.example/simple/", "https://b.example/simple/"]`',
         "spaces or commas between them",
@@ -66,7 +67,6 @@ _VALUES = {
     Unit.ONLY: ('`"wheels"`, `"sdists"`, `{ match = "wheels", reason = "…" }`', "`wheels`"),
     Unit.MOMENT: ('`"2026-01-31"`, `"2026-01-31T18:00:00Z"`, or a date of TOML', "`2026-01-31`"),
     Unit.WORKERS: ("a number from 1, or `auto`: one a core", "`auto`"),
-    Unit.ENGINE: ("a URL with the scheme of the engine", "`valkey://host/0`"),
     Unit.PINS: ('`{ torch = "pytorch" }`', ""),
     Unit.UNION: ('`["helper"]` or `"all"`', ""),
 }

@@ -26,7 +26,7 @@ from cheesebox.cli.looking import (
     settings_of,
 )
 from cheesebox.units import human_size
-from cheesebox.web.models import HistoryDocument, Overview, Sum
+from cheesebox.web.models import HistoryDocument, Nodes, Overview, Sum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _MOST_HOURS = 35 * 24
 _LINES, _BAR = 24, 32
+_WAYS = ("brought", "led", "followed", "alone")
 
 
 class Stats(msgspec.Struct, frozen=True):
@@ -80,6 +81,10 @@ def _print_plain(stats: Stats) -> None:
     for host in stats.overview.upstreams:
         counted = (host.requests, host.failures, host.failures_in_a_row, host.bytes, f"{host.latency:.3f}")
         print_row("upstream", host.host, *counted, host.last_error)
+    if (nodes := stats.overview.nodes) is not None:
+        for engine in nodes.engines:
+            print_row("engine", engine.name, engine.failures, engine.trouble)
+        print_row("nodes", nodes.url or "", *(getattr(nodes.together, way) for way in _WAYS))
 
 
 def _print_sum(about: tuple[str, str], found: Sum) -> None:
@@ -99,6 +104,8 @@ def _shown(stats: Stats, hours: int, *, is_live: bool) -> RenderableType:
     parts.append(_storage(overview))
     if overview.upstreams:
         parts.append(_upstreams(overview))
+    if overview.nodes is not None:
+        parts.append(_nodes(overview.nodes))
     return Group(*parts)
 
 
@@ -179,6 +186,19 @@ def _upstreams(overview: Overview) -> Table:
     return table
 
 
+def _nodes(nodes: Nodes) -> Text:
+    together = nodes.together
+    line = Text.assemble(
+        (" several nodes: ", "italic"),
+        f"{together.brought:,} from the shared storage, {together.led:,} fetched for all, "
+        f"{together.followed:,} read from the node that was fetching, {together.alone:,} fetched alone",
+    )
+    for engine in nodes.engines:
+        if engine.trouble:
+            line.append(f"\n {engine.name} fails: {printable(engine.trouble)}", "red")
+    return line
+
+
 command = LookingCommand(
     "stats",
     _stats,
@@ -196,7 +216,9 @@ command = LookingCommand(
     Written to a terminal these are tables. Elsewhere it is lines of cells with tabs between them, sizes in
     bytes: total, index NAME and hour TIME are followed by hits, misses, stale, bytes sent, fetched and
     saved, and the hit ratio; storage NAME by its value; upstream HOST by requests, failures, failures in a
-    row, bytes, seconds until an answer, and the last error.
+    row, bytes, seconds until an answer, and the last error. Where several nodes share a store, engine NAME is
+    followed by failures and what is wrong now, and nodes URL by bodies from the shared storage, fetched for
+    all, read from the node that was fetching, and fetched alone.
 
     Exit codes: 0 shown, 2 there is no cache or no way to it.
 

@@ -88,15 +88,20 @@ class Commons:
         """Count one of the `Counts`."""
         self._counts[what] = self._counts.get(what, 0) + 1
 
-    async def turn(self, key: Key, max_age: float | None, patience: float) -> Claim | None:
+    async def turn(
+        self, key: Key, max_age: float | None, patience: float, *, through_storage: bool = True
+    ) -> Claim | None:
         """Wait until something can be done about a key, for at most ``patience`` seconds.
 
         Gives `Taken` when another node still has the lease then, and None when the engines are away:
-        then this node is by itself.
+        then this node is by itself. ``through_storage``: what is fetched reaches other nodes by no other
+        way, so that turns are of no use without it.
         """
         until = self._timer() + patience
         with self.news.expecting(key) as expectation:
             while True:
+                if through_storage and self.storage_health.is_resting:
+                    return None
                 claim = await self._claim(key, max_age)
                 left = until - self._timer()
                 if not isinstance(claim, Taken) or left <= 0:
@@ -104,8 +109,6 @@ class Commons:
                 await expectation.wait(min(left, self._look_again))
 
     async def _claim(self, key: Key, max_age: float | None) -> Claim | None:
-        if self.storage_health.is_resting:
-            return None  # what is fetched could not be handed on
         try:
             with self.register_health.watching():
                 return await self.register.claim(key, max_age)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 from cheesebox.cache import digests
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from cheesebox.commons.commons import Commons
     from cheesebox.commons.names import Named
     from cheesebox.engines import StoredObject
-    from cheesebox.ports import Clock
+    from cheesebox.ports import Clock, Totals
 
 log = logging.getLogger(__name__)
 
@@ -53,18 +54,24 @@ class KeepingStatistics:
     adopted: int
     orphans: int
     is_leading: bool
+    totals: Totals | None
+    """What the shared store holds, as it was last seen; None where another node keeps it."""
 
 
 class Keeping:
     """``limits``: ``max_size`` bytes in all (0: no limit), ``inactive`` seconds; ``node`` names this one."""
 
-    def __init__(self, commons: Commons, limits: Limits, node: str, clock: Clock) -> None:
+    def __init__(
+        self, commons: Commons, limits: Limits, node: str, clock: Clock, *, every: float = _EVERY
+    ) -> None:
         self._commons = commons
         self._limits = limits
         self._node = node
         self._clock = clock
+        self._every = every
         self._counts = {"evicted": 0, "evicted_bytes": 0, "swept": 0, "adopted": 0, "orphans": 0}
         self._is_leading = False
+        self._totals: Totals | None = None
 
     async def run(self) -> None:
         """Go on for ever; what an engine refuses is tried again."""
@@ -74,7 +81,7 @@ class Keeping:
             except EngineError as error:
                 self._is_leading = False
                 log.info("the shared store is not kept by this node now: %s", error)
-            await asyncio.sleep(_EVERY)
+            await asyncio.sleep(self._every)
 
     async def work(self) -> None:
         """Do what is to be done, if it is this node that does it; raises `EngineError`."""
@@ -92,22 +99,26 @@ class Keeping:
 
     async def _evict(self) -> None:
         """Make the sum fit, then let go of what nobody has used for long."""
-        while await self._surplus() and await self._evict_some(0.0):
-            await self._lead()
-        while await self._evict_some(self._limits.inactive):
-            await self._lead()
+        while (count := await self._surplus()) and await self._evict_some(count):
+            if not await self._lead():
+                return
+        while await self._evict_some(_BATCH, self._limits.inactive):
+            if not await self._lead():
+                return
 
     async def _surplus(self) -> int:
+        """Give how many records have to go, about; a few at a time, so that no more go than have to."""
+        with self._commons.register_health.watching():
+            self._totals = totals = await self._commons.register.totals()
         if not self._limits.max_size:
             return 0
-        with self._commons.register_health.watching():
-            totals = await self._commons.register.totals()
         usage = Usage(totals.size, totals.entries, 0, 0, free=self._limits.max_size)
-        return excess(self._limits, usage, 0, 0).size
+        surplus = excess(self._limits, usage, 0, 0).size
+        return min(_BATCH, ceil(surplus * totals.entries / max(1, totals.size)))
 
-    async def _evict_some(self, unused_for: float) -> bool:
+    async def _evict_some(self, count: int, unused_for: float = 0.0) -> bool:
         with self._commons.register_health.watching():
-            records = await self._commons.register.evict(_BATCH, unused_for)
+            records = await self._commons.register.evict(count, unused_for)
         self._counts["evicted"] += len(records)
         self._counts["evicted_bytes"] += sum(record.entry.size for record in records)
         return bool(records)
@@ -187,4 +198,5 @@ class Keeping:
 
     def statistics(self) -> KeepingStatistics:
         """Tell what this node has done for the shared store."""
-        return KeepingStatistics(**self._counts, is_leading=self._is_leading)
+        totals = self._totals if self._is_leading else None
+        return KeepingStatistics(**self._counts, is_leading=self._is_leading, totals=totals)

@@ -7,13 +7,14 @@ Rules of this module:
    is published when the file is verified and uploaded; a failure of either ends the lease without one.
 3. Who has not follows the node that has it, byte by byte; if that one cannot be reached or fails, he waits
    for its turn to end, and for no longer than `PATIENCE` without a byte.
-4. Then, or where an engine is away, a node fetches by itself and publishes nothing.
+4. Then, or where the register is away, a node fetches by itself and publishes nothing. Without the storage
+   nodes go on to take turns and to read from each other; what is over is known to its node alone.
 """
 
 from __future__ import annotations
 
 import logging
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from cheesebox.cache.supply import Direct
@@ -116,9 +117,9 @@ class SharedSupply:
         """Give an answer from the storage or another node; None: the upstream is to be asked."""
         key, patience = self._origin.key, 0.0
         while True:
-            claim = await self._commons.turn(key, None, patience)
+            claim = await self._commons.turn(key, None, patience, through_storage=False)
             match claim:
-                case Known(record):
+                case Known(record) if not self._commons.storage_health.is_resting:
                     self._taken_from = record
                     self._commons.count("brought")
                     return stored_answer(self._commons, record, url, headers)
@@ -174,12 +175,19 @@ class SharedSupply:
             if self._entry is not None:
                 await tenure.publish(self._entry, name)
         except EngineError as error:
-            log.warning("%s is not shared: %s", self._origin.key, error)
+            log.info("%s is not stored for all: %s", self._origin.key, error)
+            await self._lead_to_the_end(download)
         except CheeseboxError:
             log.debug("%s failed, and is not shared", self._origin.key)  # the download has told why
         finally:
             download.detach()
             tenure.give_back()
+
+    @staticmethod
+    async def _lead_to_the_end(download: Download) -> None:
+        """Keep the turn while the file grows: others read it from here, storage or not."""
+        with suppress(CheeseboxError):
+            await download.growing.wait_whole()
 
     def admitted(self, entry: Entry) -> None:
         """Take over what is known of the verified file."""

@@ -24,6 +24,7 @@ from prometheus_client.registry import Collector
 
 from cheesebox.cache.ledger import UPSTREAM
 from cheesebox.cache.upstream_watch import LATENCIES
+from cheesebox.web.shared_exposition import shared_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -62,6 +63,7 @@ class SnapshotCollector(Collector):
         yield from _upstreams(self._snapshot.hosts)
         yield from self._storage()
         yield from self._now()
+        yield from shared_metrics(self._snapshot.shared)
 
     def _answers(self) -> Iterator[Metric]:
         labels = ("index", "kind", "cache")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cheesebox.web.hot import HotStatistics
     from cheesebox.web.http import Request
     from cheesebox.web.operations import Sight
+    from cheesebox.web.shared import SharedState
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Snapshot:
     downloads: int
     received: int
     is_offline: bool
+    shared: SharedState | None
 
 
 def snapshot(sight: Sight) -> Snapshot:
@@ -55,6 +57,7 @@ def snapshot(sight: Sight) -> Snapshot:
         len(bodies),
         sum(body.written for body in bodies if body is not None),
         sight.connectivity.is_offline,
+        sight.shared(),
     )
 
 

@@ -84,8 +84,65 @@ class Host(Struct, frozen=True):
     last_error: str
 
 
+class Engine(Struct, frozen=True):
+    """How an engine that nodes share fares (the register, the object storage).
+
+    ``trouble`` is empty when all is well; ``failures`` are those seen by this node since its start.
+    """
+
+    name: str
+    trouble: str
+    failures: int
+
+
+class Together(Struct, frozen=True):
+    """What this node did together with others since its start.
+
+    ``brought`` from the shared storage; ``led``: fetched for all; ``followed``: read from the node that was
+    fetching; ``alone``: fetched for itself, because an engine or another node failed; ``published`` to the
+    others, or ``refused`` because that came too late.
+    """
+
+    brought: int
+    led: int
+    followed: int
+    alone: int
+    published: int
+    refused: int
+
+
+class Keeping(Struct, frozen=True):
+    """What this node did to keep the shared storage in order; at any time one node does (``is_leading``).
+
+    ``swept`` objects were needed by nobody any more, ``orphans`` had no record, ``adopted`` got one.
+    """
+
+    is_leading: bool
+    evicted: int
+    evicted_bytes: int
+    swept: int
+    adopted: int
+    orphans: int
+
+
+class Nodes(Struct, frozen=True):
+    """This node as one of several.
+
+    ``url`` is where others reach it. ``size`` (bytes) and ``entries`` of the shared storage are known to
+    the node that keeps it, and None elsewhere; ``max_size`` 0 is no limit.
+    """
+
+    url: str | None
+    engines: list[Engine]
+    together: Together
+    keeping: Keeping
+    max_size: int
+    size: int | None
+    entries: int | None
+
+
 class Overview(Struct, frozen=True):
-    """The state of the whole cache; ``counts`` are since the start."""
+    """The state of the whole cache; ``counts`` are since the start. ``nodes``: None where there is one."""
 
     version: str
     now: float
@@ -96,6 +153,7 @@ class Overview(Struct, frozen=True):
     storage: Storage
     memory: Ready
     upstreams: list[Host]
+    nodes: Nodes | None = None
 
 
 class HourSum(Struct, frozen=True):

@@ -15,6 +15,7 @@ from cheesebox.errors import InvalidRequest
 from cheesebox.ports import Key
 from cheesebox.simple.names import canonical_spelling, normalize, version_of
 from cheesebox.web import models
+from cheesebox.web.shared import nodes_model
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from cheesebox.ports import Clock, Count, Entry, History, Holdings, Order, Tally, Totals
     from cheesebox.simple.names import ProjectName
     from cheesebox.web.hot import HotStatistics
+    from cheesebox.web.shared import SharedState
 
 _HIGHLIGHTS = 10
 
@@ -40,7 +42,8 @@ _HIGHLIGHTS = 10
 class Sight:
     """What there is to look at. The functions give what holds now; none of them blocks.
 
-    ``listed`` reads the cached pages of a project; it raises `StoreError`.
+    ``listed`` reads the cached pages of a project; it raises `StoreError`. ``shared`` gives None where
+    there are no other nodes.
     """
 
     statistics: Callable[[], Statistics]
@@ -55,6 +58,7 @@ class Sight:
     recent: Recent
     settings: Sequence[models.SettingRow]
     listed: Callable[[ProjectName], Awaitable[Sequence[Listed]]]
+    shared: Callable[[], SharedState | None]
 
 
 class Operations:
@@ -82,7 +86,7 @@ class Operations:
 
     def overview(self) -> models.Overview:
         """Give the state of the whole cache."""
-        tallies = self.sight.statistics().tallies
+        tallies, shared = self.sight.statistics().tallies, self.sight.shared()
         return models.Overview(
             __version__,
             self.clock(),
@@ -93,6 +97,7 @@ class Operations:
             self._storage(),
             models.Ready(**asdict(self.sight.memory())),
             [_host(health) for health in self.sight.watch.hosts()],
+            None if shared is None else nodes_model(shared),
         )
 
     def _storage(self) -> models.Storage:

@@ -13,6 +13,7 @@ from cheesebox.cli.doctor.looking import (
     look_at_installers,
     look_at_secrets,
     look_for_server,
+    look_for_server_at,
     open_files,
 )
 from cheesebox.cli.doctor.server import Listener
@@ -20,6 +21,7 @@ from cheesebox.cli.places import Surroundings
 from cheesebox.server.sockets import listen
 from cheesebox.settings import IndexSettings, Settings
 from tests.fakes.cheesebox_process import CheeseboxProcess
+from tests.web.nodes import shared_engines
 
 
 def contents(folder):
@@ -120,6 +122,7 @@ def test_the_configured_address_is_tried(tmp_path, pypi):
             time.sleep(0.2)
         (tmp_path / "away").rename(tmp_path / "cache" / ".parts")
     assert look_for_server(Settings(port=port)) is Listener.NOBODY
+    assert look_for_server_at(f"http://127.0.0.1:{port}/prefix/") is Listener.NOBODY
     assert look_for_server(Settings(port=int(pypi.url.rpartition(":")[2]))) is Listener.OTHER
 
 
@@ -128,3 +131,12 @@ def test_a_port_that_takes_connections_and_says_nothing_is_another_program(host,
     monkeypatch.setattr("cheesebox.cli.probe._TIMEOUT", 0.1)
     with listen(host, 0) as sock:
         assert look_for_server(Settings(host=host, port=sock.getsockname()[1])) is Listener.OTHER
+
+
+def test_a_server_that_is_ready_with_remarks_is_ready(tmp_path, pypi):
+    with shared_engines(tmp_path, pypi.simple_url) as engines:
+        box = engines.node()
+        engines.valkey.kill()
+        assert box.get("/pypi/simple/absent/").status == 404
+        assert box.get("/-/ready").body.count(b"\n") == 2
+        assert look_for_server_at(box.url) is Listener.READY

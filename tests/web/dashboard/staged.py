@@ -115,6 +115,19 @@ def overview() -> models.Overview:
     )
 
 
+def nodes(trouble: str = "") -> models.Nodes:
+    """Make one of several nodes, which cannot use the object storage if there is ``trouble``."""
+    return models.Nodes(
+        "http://10.0.0.7:6283",
+        [models.Engine("register", "", 2), models.Engine("storage", trouble, 14)],
+        models.Together(18_204, 2_310, 412, 3, 2_308, 2),
+        models.Keeping(True, 812, 9_120 * MB, 1_640, 0, 3),
+        500 * GB,
+        412 * GB,
+        184_212,
+    )
+
+
 def activity() -> models.Activity:
     """Make downloads and troubles."""
     downloads = [

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tests.fakes.faults import Hold
+from tests.web.nodes import shared_engines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -225,3 +226,17 @@ def test_a_screen_reader_finds_landmarks_and_plots(browser, used):
             expect(page.get_by_role(role)).to_have_count(1)
         expect(page.get_by_role("img", name="Bytes saved")).to_have_count(1)
         expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+
+
+def test_an_engine_that_fails_is_told_without_a_reload_and_fits_a_phone(browser, tmp_path, pypi):
+    with shared_engines(tmp_path, pypi.simple_url) as engines:
+        box = engines.node()
+        with opened(browser, box, viewport=PHONE) as page:
+            page.goto("")
+            row = page.locator("tr[data-key=register] .state")
+            expect(row).to_have_text("well")
+            engines.valkey.kill()
+            box.get("/pypi/simple/absent/")
+            expect(row).to_have_text("failing", timeout=30_000)
+            expect(page.locator(".alert.bad")).to_contain_text("The register fails")
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

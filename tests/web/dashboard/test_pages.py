@@ -50,8 +50,14 @@ def error() -> str:
     return PAGES.error(NotFound("nothing is cached of six"), "projects/six")
 
 
+def overview_of_a_node(trouble: str = "", **changes) -> models.Overview:
+    node = msgspec.structs.replace(staged.nodes(trouble), **changes)
+    return msgspec.structs.replace(staged.overview(), nodes=node)
+
+
 WHOLE = {
     "home": home(),
+    "node": home(overview=overview_of_a_node("no answer in 2 s")),
     "week": home(WEEK),
     "month": home(MONTH),
     "projects": projects("num", 100, 200),
@@ -256,3 +262,16 @@ def test_an_internal_error_tells_nothing_of_the_inside():
     from cheesebox.errors import StoreError
 
     assert "/secret/path" not in PAGES.error(StoreError("/secret/path is broken"), "")
+
+
+def test_a_node_is_shown_with_its_engines_and_what_it_did_with_others():
+    page = Page(PAGES.health(overview_of_a_node(HOSTILE, url=HOSTILE)))
+    panel = page.by_id("nodes").parents[-1]
+    assert "<script>" in panel.text  # as text
+    assert not page.all("script")
+    assert [row.text for row in page.all("tr") if row.get("data-key") == "storage"] == [
+        "object storagefailing14"
+    ]
+    assert "412.0 GB of 500.0 GB" in panel.text
+    other = Page(PAGES.health(overview_of_a_node(size=None, entries=None)))
+    assert "kept by another node" in other.by_id("nodes").parents[-1].text

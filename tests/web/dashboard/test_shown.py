@@ -42,6 +42,16 @@ def test_a_full_disk_is_told():
     assert any(text.startswith("The disk is nearly full: 10 B left") for text in texts)
 
 
+def test_an_engine_that_fails_is_told():
+    overview = msgspec.structs.replace(staged.overview(), nodes=staged.nodes("no answer in 2 s"))
+    (alert,) = [each for each in shown.alerts(overview) if "object storage" in each.text]
+    assert alert == shown.Alert(
+        "bad", "The object storage fails, this node goes on by itself: no answer in 2 s"
+    )
+    well = msgspec.structs.replace(overview, nodes=staged.nodes())
+    assert alert not in shown.alerts(well)
+
+
 def test_metadata_without_its_file_is_shown_as_that():
     whole = staged.project()
     alone = models.Project("numpy", [each for each in whole.objects if each.kind == "metadata"])

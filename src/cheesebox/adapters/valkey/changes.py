@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from cheesebox.engines import Change, Missed, Published, Removed
+from cheesebox.engines import Change, Missed, Published, Removed, Selected
 from cheesebox.errors import EngineError
 from cheesebox.ports import Key
 
@@ -99,5 +99,7 @@ def _change(fields: dict[bytes, bytes]) -> Change:
             return Published(Key(key.decode()))
         case {b"removed": keys}:
             return Removed(tuple(map(Key, msgspec.json.decode(keys, type=list[str]))))
+        case {b"selected": selection}:
+            return Selected(selection.decode())
         case _:  # of a later version
             raise EngineError(f"the register tells of an unknown change: {fields}")

@@ -19,7 +19,7 @@ from cheesebox.cli.config.changes import Change, carry_out, plan
 from cheesebox.cli.config.servers import Served
 from cheesebox.cli.places import Surroundings, pip_user_file, uv_user_file
 from cheesebox.errors import SettingsError
-from cheesebox.settings import DEFAULT_FILE, load_settings
+from cheesebox.settings_loading import DEFAULT_FILE, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

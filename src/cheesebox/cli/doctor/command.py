@@ -16,6 +16,7 @@ from cheesebox.cli.config.address import address_of, root_url
 from cheesebox.cli.config.command import surroundings
 from cheesebox.cli.doctor.asking import ask_upstreams
 from cheesebox.cli.doctor.directory import SpaceLimits, judge_directory, judge_secret, judge_space
+from cheesebox.cli.doctor.engines import judge_node_url, judge_register, judge_storage
 from cheesebox.cli.doctor.findings import Level, warn
 from cheesebox.cli.doctor.installers import judge_installer
 from cheesebox.cli.doctor.limits import judge_open_files
@@ -24,9 +25,11 @@ from cheesebox.cli.doctor.looking import (
     look_at_installers,
     look_at_secrets,
     look_for_server,
+    look_for_server_at,
     open_files,
 )
 from cheesebox.cli.doctor.server import Listener, judge_server
+from cheesebox.cli.doctor.trying import try_engines
 from cheesebox.cli.doctor.upstreams import judge_clock, judge_upstream
 from cheesebox.cli.options import SettingsCommand, settings_from
 
@@ -58,6 +61,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     if settings.port:
         yield judge_server(listener, root_url(settings))
     yield from _upstreams(settings)
+    yield from _nodes(settings, server_answers=listener in (Listener.READY, Listener.NOT_READY))
     yield from _disk(settings, server_answers=listener in (Listener.READY, Listener.NOT_READY))
     yield judge_open_files(open_files(), settings.max_connections)
     ours = _addresses(settings)
@@ -74,6 +78,18 @@ def _upstreams(settings: Settings) -> Iterator[Finding]:
         yield from judge_upstream(upstream, time.time())
     if asked:
         yield judge_clock(asked)
+
+
+def _nodes(settings: Settings, *, server_answers: bool) -> Iterator[Finding]:
+    tried = asyncio.run(try_engines(settings))
+    if tried is None:
+        return
+    register, storage = tried
+    yield from judge_register(register)
+    yield judge_storage(storage)
+    url = settings.node_url
+    at_url = look_for_server_at(url) if url else Listener.NOBODY
+    yield judge_node_url(url, at_url, server_answers=server_answers)
 
 
 def _disk(settings: Settings, *, server_answers: bool) -> Iterator[Finding]:
@@ -109,8 +125,10 @@ command = SettingsCommand(
     help="""Look at all that the cache needs here, and tell what to put right.
 
     The upstreams, their certificates, the clock, the cache directory, the disk, limits, the configuration
-    of this user's pip and uv, and the address of the server. Give it the settings that the server gets.
-    Exits with 1 when something does not work; what could be better is told, but is no failure.
+    of this user's pip and uv, and the address of the server. Where several nodes share a store also both
+    engines, by a small object that is taken away again, and the way to this node. Give it the settings that
+    the server gets. Exits with 1 when something does not work; what could be better is told, but is no
+    failure.
 
     \b
     Example:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cheesebox.cli.places import Surroundings
     from cheesebox.settings import Settings
 
+_PORTS = {"http": 80, "https": 443}
 _TAG, _LOCK, _CATALOGUE = "CACHEDIR.TAG", ".lock", "catalogue.sqlite"
 
 
@@ -159,10 +160,15 @@ def _texts(files: Iterable[PurePath]) -> Iterator[Text]:
 
 def look_for_server(settings: Settings) -> Listener:
     """See who answers at the configured address."""
-    url = urlsplit(root_url(settings))
-    connection = connection_to(url.hostname or "", settings.port, tls=url.scheme == "https")
+    return look_for_server_at(root_url(settings))
+
+
+def look_for_server_at(root: str) -> Listener:
+    """See who answers at a URL."""
+    url = urlsplit(root)
+    connection = connection_to(url.hostname or "", url.port or _PORTS[url.scheme], tls=url.scheme == "https")
     try:
-        connection.request("GET", "/-/ready")
+        connection.request("GET", f"{url.path.rstrip('/')}/-/ready")
         said = connection.getresponse().read(64)
     except ConnectionRefusedError:
         return Listener.NOBODY
@@ -172,4 +178,4 @@ def look_for_server(settings: Settings) -> Listener:
         connection.close()
     if said.startswith(b"not ready"):  # the reason follows
         return Listener.NOT_READY
-    return Listener.READY if said == b"ready\n" else Listener.OTHER
+    return Listener.READY if said.startswith(b"ready\n") else Listener.OTHER  # remarks may follow

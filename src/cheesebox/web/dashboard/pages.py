@@ -135,6 +135,7 @@ def _overview(overview: models.Overview) -> dict[str, object]:
         "alerts": shown.alerts(overview),
         "fill": shown.fill_of(overview.storage),
         "state_of": shown.state_of,
+        "engine_names": shown.ENGINES,
     }
 
 

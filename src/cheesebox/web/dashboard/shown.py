@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from cheesebox.web.models import Host, Listing, Overview, Project, Storage, Stored, WithheldRow
 
+ENGINES = {"register": "register", "storage": "object storage"}
+"""Engines that nodes share, as people call them."""
+
 _FAILING = 3
 _COMPANION = ".metadata"
 _MOST_WITHHELD = 200
@@ -37,6 +40,10 @@ def alerts(overview: Overview) -> list[Alert]:
         if state_of(host) == "failing":
             times = figures.counted(host.failures_in_a_row, "time")
             found.append(Alert("bad", f"{host.host} failed {times} in a row: {host.last_error}"))
+    for engine in overview.nodes.engines if overview.nodes else ():
+        if engine.trouble:
+            text = f"The {ENGINES[engine.name]} fails, this node goes on by itself: {engine.trouble}"
+            found.append(Alert("bad", text))
     if overview.storage.free < overview.storage.min_free:
         left = figures.size(max(0, overview.storage.free))
         found.append(Alert("bad", f"The disk is nearly full: {left} left, so nothing more is kept."))

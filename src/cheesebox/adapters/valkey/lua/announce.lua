@@ -1,0 +1,2 @@
+-- kind, what
+announce(ARGV[3], ARGV[4])
