@@ -63,24 +63,29 @@ class GrowingBody:
 
     def advance(self, written: int, last: Sequence[bytes] = ()) -> None:
         """Tell that this many bytes are on disk; ``last`` are the pieces that they end with."""
-        start = written - sum(map(len, last))
-        for piece in last:
+        self._hold(written, last if self._waiters else ())
+        self.written = written
+        self._wake()
+
+    def _hold(self, written: int, pieces: Sequence[bytes]) -> None:
+        start = written - sum(map(len, pieces))
+        for piece in pieces:
             self._held.append((start, piece))
             start += len(piece)
         while self._held and written - self._held[0][0] > _HELD:
             self._held.popleft()
-        self.written = written
-        self._wake()
 
     def verified(self) -> None:
         """Show all: the digest is right."""
         self.is_verified = True
         self.total = self.written
+        self._held.clear()
         self._wake()
 
     def fail(self, error: CheeseboxError) -> None:
         """Let every reader fail from where it is."""
         self.error = error
+        self._held.clear()
         self._wake()
 
     def _wake(self) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 BATCH = 1024 * 1024
 _FIRST = 256 * 1024
-_SLICE = 128 * 1024
+SLICE = 128 * 1024
 _COURTESY = 0.005
 
 
@@ -100,7 +100,7 @@ class BatchWriter:
         self._writing.add_done_callback(partial(self._written, batch))
 
     def _write(self, batch: list[bytes]) -> None:
-        for chunks in _slices(batch):
+        for chunks in slices(batch):
             self._write_slice(chunks)
             self._blocking.breathe()
 
@@ -122,14 +122,14 @@ class BatchWriter:
             self._submit()
 
 
-def _slices(batch: list[bytes]) -> Iterator[list[bytes]]:
+def slices(batch: list[bytes]) -> Iterator[list[bytes]]:
     """Part a batch into runs of chunks, each as long as a slice or little more."""
     chunks: list[bytes] = []
     size = 0
     for chunk in batch:
         chunks.append(chunk)
         size += len(chunk)
-        if size >= _SLICE:
+        if size >= SLICE:
             yield chunks
             chunks, size = [], 0
     if chunks:
