@@ -58,3 +58,54 @@ async def test_threads_come_after_the_event_loop() -> None:
         assert own > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
     finally:
         blocking.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")
+async def test_threads_that_keep_a_core_busy_come_after_the_event_loop_as_well() -> None:
+    blocking = Blocking(1)
+    try:
+        own = await blocking.heavily(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        assert own > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    finally:
+        blocking.close()
+
+
+async def test_short_calls_go_on_while_heavy_ones_take_all_their_threads() -> None:
+    blocking, released = Blocking(1), threading.Event()
+    running, most, lock = 0, 0, threading.Lock()
+
+    def work() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        released.wait(20)
+        with lock:
+            running -= 1
+
+    calls = [blocking.heavily(work) for _ in range(8)]
+    assert await blocking(int, "7") == 7
+    released.set()
+    await asyncio.gather(*calls)
+    assert most <= 2
+    blocking.close()
+
+
+async def test_heavy_work_rests_only_where_more_of_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr("cheesebox.cache.blocking.time.sleep", rests.append)
+    blocking = Blocking(1)
+    await blocking.heavily(blocking.breathe)
+    assert rests == []
+
+    released = threading.Event()
+
+    def work() -> None:
+        released.wait(20)
+        blocking.breathe()
+
+    calls = [blocking.heavily(work) for _ in range(8)]
+    released.set()
+    await asyncio.gather(*calls)
+    assert rests
+    blocking.close()

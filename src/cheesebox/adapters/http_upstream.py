@@ -81,8 +81,14 @@ class HttpAnswer:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Give the body in the pieces in which it arrives."""
+        content = self._response.content
         with _translated(self.url):
-            async for chunk in self._response.content.iter_any():
+            if "transfer-encoding" in self.headers:  # its pieces are the sender's, and may be tiny
+                async for chunk in content.iter_any():
+                    yield chunk
+                return
+            # What has gathered is not joined: that would copy most of a body once more.
+            async for chunk, _ in content.iter_chunks():
                 yield chunk
 
 

@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -20,6 +21,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _NICENESS = 10
+_BREATH = 50e-6
+_MOST_BUSY = 2
 
 
 async def to_the_end(call: asyncio.Future[T]) -> T:
@@ -43,15 +46,50 @@ class Blocking:
         self._executor = ThreadPoolExecutor(
             threads, thread_name_prefix="cheesebox-io", initializer=_come_second
         )
+        self._busy = ThreadPoolExecutor(
+            max(1, min(_MOST_BUSY, _cores() - 1)),
+            thread_name_prefix="cheesebox-busy",
+            initializer=_come_second,
+        )
+        self._wanted = 0
 
     def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
         """Start the call at once, in a thread."""
         loop = asyncio.get_running_loop()
         return loop.run_in_executor(self._executor, lambda: function(*args, **kwargs))
 
+    def heavily(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """Start a call that keeps a core busy, such as hashing; few of them run at once.
+
+        It must not wait for another one.
+        """
+        call = asyncio.get_running_loop().run_in_executor(self._busy, lambda: function(*args, **kwargs))
+        self._wanted += 1
+        call.add_done_callback(self._given)
+        return call
+
+    def _given(self, _: asyncio.Future[T]) -> None:
+        self._wanted -= 1
+
+    def breathe(self) -> None:
+        """Let the event loop have the core while there is much of such work: for threads, each millisecond.
+
+        Only a sleep does so for certain: a thread that comes out of a long call goes on if the interpreter
+        happens to be free, however long the event loop has waited for the core.
+        """
+        if self._wanted > 1:
+            time.sleep(_BREATH)
+
     def close(self) -> None:
         """Wait for the calls under way."""
+        self._busy.shutdown()
         self._executor.shutdown()
+
+
+def _cores() -> int:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _come_second() -> None:

@@ -188,7 +188,7 @@ class Room:
         return bool(victims)
 
     async def _remove(self, victims: Sequence[Entry]) -> None:
-        await to_the_end(self._blocking(self.remove, [entry.key for entry in victims]))
+        await to_the_end(self._blocking.heavily(self.remove, [entry.key for entry in victims]))
         for let_go in self.after_eviction:
             let_go()
         self._evicted_entries += len(victims)

@@ -5,16 +5,21 @@ Rules of this module:
    in large writes, and no more than one full batch ever waits in memory.
 2. The first piece is written at once, on the event loop: a client is waiting for its first byte, and
    one piece is too small to be felt by others.
-3. What has gathered is written as soon as the thread is free, not when more arrives: the upstream may
+3. A slice of a batch is hashed when it has been written, while the processor's cache still has it; after
+   each slice other threads get their turn.
+4. What has gathered is written as soon as the thread is free, not when more arrives: the upstream may
    pause, and readers want what is there.
 """
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cheesebox.cache.blocking import Blocking
     from cheesebox.cache.digests import Hasher
     from cheesebox.cache.eviction import Reservation
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 
 BATCH = 1024 * 1024
 _FIRST = 256 * 1024
+SLICE = 128 * 1024
 _COURTESY = 0.005
 
 
@@ -66,9 +72,9 @@ class BatchWriter:
         self._check()
 
     async def _write_first(self, chunk: bytes) -> None:
-        self._write([chunk])
+        self._write_slice([chunk])
         self._reservation.wrote(self._part.size)
-        self._body.advance(self._part.size)
+        self._body.advance(self._part.size, [chunk])
         # The client's first byte first, then the flood of what has arrived meanwhile.
         await self._body.wait_for_reader(_COURTESY)
 
@@ -90,15 +96,20 @@ class BatchWriter:
 
     def _submit(self) -> None:
         batch, self._batch, self._gathered = self._batch, [], 0
-        self._writing = self._blocking(self._write, batch)
-        self._writing.add_done_callback(self._written)
+        self._writing = self._blocking.heavily(self._write, batch)
+        self._writing.add_done_callback(partial(self._written, batch))
 
     def _write(self, batch: list[bytes]) -> None:
-        self._part.append(batch)
-        for chunk in batch:
+        for chunks in slices(batch):
+            self._write_slice(chunks)
+            self._blocking.breathe()
+
+    def _write_slice(self, chunks: list[bytes]) -> None:
+        self._part.append(chunks)
+        for chunk in chunks:
             self.hasher.update(chunk)
 
-    def _written(self, done: asyncio.Future[None]) -> None:
+    def _written(self, batch: list[bytes], done: asyncio.Future[None]) -> None:
         self._writing = None
         if done.cancelled():
             return
@@ -106,6 +117,20 @@ class BatchWriter:
         if self._error is not None:
             return
         self._reservation.wrote(self._part.size)
-        self._body.advance(self._part.size)
+        self._body.advance(self._part.size, batch)
         if self._batch:
             self._submit()
+
+
+def slices(batch: list[bytes]) -> Iterator[list[bytes]]:
+    """Part a batch into runs of chunks, each as long as a slice or little more."""
+    chunks: list[bytes] = []
+    size = 0
+    for chunk in batch:
+        chunks.append(chunk)
+        size += len(chunk)
+        if size >= SLICE:
+            yield chunks
+            chunks, size = [], 0
+    if chunks:
+        yield chunks
