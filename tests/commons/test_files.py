@@ -12,7 +12,7 @@ import pytest
 from cheesebox.cache.files import Want
 from cheesebox.cache.growing import WITHHELD
 from cheesebox.engines import Granted
-from cheesebox.errors import CheeseboxError, NotFound, UpstreamBroken, UpstreamUnreachable
+from cheesebox.errors import CheeseboxError, EngineError, NotFound, UpstreamBroken, UpstreamUnreachable
 from tests.cache.fakes import PAGES, Gate, Plan, json_page, page_plan, whole_or_part
 from tests.cache.house import hashed_path, listed, url_of
 from tests.commons.town import LEASE, PATIENCE, Town, until
@@ -275,6 +275,26 @@ async def test_a_storage_that_fails_in_mid_read_leaves_the_rest_to_the_upstream(
         assert len(town.upstream.requests) == 2
         assert town.upstream.requests[1].headers["Range"] == "bytes=65536-"
         assert town.state.kept, "nothing says that the object is bad"
+
+
+async def test_a_storage_that_fails_again_and_again_is_asked_once_by_a_download(root: Path) -> None:
+    async with Town(root) as town:
+        _, b = await shared(town, "a", "b")
+
+        async def failing(*_: object):
+            raise EngineError("cannot be read")
+            yield b""
+
+        claim = b.register.claim
+
+        async def claimed_later(*args: object):
+            town.clock.pass_time(60)  # the storage has rested, and may be asked again
+            return await claim(*args)
+
+        town.objects.read = failing  # type: ignore[method-assign] # one that never gives a byte
+        b.register.claim = claimed_later  # type: ignore[method-assign] # one that is slow
+        assert await b.house.read(PATH) == BODY
+        assert len(town.upstream.requests) == 2
 
 
 async def test_a_file_without_a_digest_is_never_shared(root: Path) -> None:

@@ -119,7 +119,7 @@ class SharedSupply:
         while True:
             claim = await self._commons.turn(key, None, patience, through_storage=False)
             match claim:
-                case Known(record) if not self._commons.storage_health.is_resting:
+                case Known(record) if self._may_be_read(record):
                     self._taken_from = record
                     self._commons.count("brought")
                     return stored_answer(self._commons, record, url, headers)
@@ -137,6 +137,10 @@ class SharedSupply:
                     self._is_alone = True
                     self._commons.count("alone")
                     return None
+
+    def _may_be_read(self, record: Record) -> bool:
+        """Tell whether the storage is worth asking: not again for what has broken off once."""
+        return record != self._taken_from and not self._commons.storage_health.is_resting
 
     async def _follow(
         self, holder: str, headers: Mapping[str, str], stack: AsyncExitStack
