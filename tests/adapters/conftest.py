@@ -24,8 +24,9 @@ def server_of_the_session() -> Iterator[ValkeyServer]:
 
 @pytest.fixture
 def shared_server(server_of_the_session: ValkeyServer) -> ValkeyServer:
-    """One that runs, also when the test before ended it."""
+    """One that runs and is empty, whatever the test before did to it."""
     server_of_the_session.ensure_running()
+    server_of_the_session.command("FLUSHALL")
     return server_of_the_session
 
 

@@ -6,6 +6,7 @@ What runs outside (engines, upstream) is reached under 127.0.0.1 in each namespa
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -32,7 +33,7 @@ class Network:
     """``count`` namespaces. Use as a context manager."""
 
     def __init__(self, count: int, ports: Sequence[int]) -> None:
-        self._tag = f"cb{os.getpid() % 100_000}"
+        self._tag = f"cb{secrets.token_hex(3)}"  # what was before goes in its own time
         self._bridge = f"{self._tag}b"
         self._ports = [str(port) for port in ports]
         self.names = [f"{self._tag}n{number}" for number in range(count)]
@@ -65,6 +66,7 @@ class Network:
 
     def _remove(self) -> None:
         for name in self.names:
+            subprocess.run(["ip", "link", "delete", f"{name}o"], check=False, capture_output=True)
             subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
         subprocess.run(["ip", "link", "delete", self._bridge], check=False, capture_output=True)
 
