@@ -5,11 +5,12 @@ Time is moved for both by taking away what would have run out, and by moving use
 
 from __future__ import annotations
 
-import asyncio
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from anyio.from_thread import start_blocking_portal
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -28,7 +29,7 @@ from cheesebox.ports import Key
 from .registers import Listening, MemoryPlace, ServerPlace, record_of
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable
 
     from cheesebox.engines import Claim
     from tests.engines.valkey import ValkeyServer
@@ -53,7 +54,8 @@ class BothRegisters(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.runner = asyncio.Runner()
+        self.resources = ExitStack()
+        self.portal = self.resources.enter_context(start_blocking_portal())  # its loop never stands still
         self.memory, self.real = MemoryPlace(), ServerPlace(self.server)
         self.memory.grace = self.real.grace = 0.0
         self.leases: list[tuple[Lease, Lease]] = []
@@ -66,9 +68,9 @@ class BothRegisters(RuleBasedStateMachine):
         self.nodes = [self.real.register(url, lease_seconds=1000) for url in urls]
         self.heard = [Listening(self.model[0].changes()), await self.real.listen(self.nodes[0])]
 
-    def run(self, work: Coroutine[object, object, T]) -> T:
+    def run(self, work: Awaitable[T]) -> T:
         self.memory.clock.now = time.time()
-        return self.runner.run(work)
+        return self.portal.call(lambda: work)
 
     def name(self, key: Key) -> str:
         self.names += 1
@@ -195,7 +197,7 @@ class BothRegisters(RuleBasedStateMachine):
         try:
             self.run(self.all_changes_were_told())
         finally:
-            self.runner.close()
+            self.resources.close()
 
     async def all_changes_were_told(self) -> None:
         for _ in self.memory.state.log:

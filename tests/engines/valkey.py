@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _STARTS_WITHIN = 20.0
+_NEVER = Retry(NoBackoff(), 0)
 
 
 def program() -> str:
@@ -68,8 +71,8 @@ class ValkeyServer:
                 return False
 
     def client(self) -> redis.Redis:
-        """Give a client to look inside with."""
-        return redis.Redis(port=self.port, password=self.password or None)
+        """Give a client to look inside with; it raises at once where the server is gone or paused."""
+        return redis.Redis(port=self.port, password=self.password or None, socket_timeout=1, retry=_NEVER)
 
     def command(self, *args: str | int) -> Any:
         with self.client() as client:

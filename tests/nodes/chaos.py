@@ -130,7 +130,7 @@ class Disturbance:
 
     async def _pause_node(self) -> None:
         node = self._random.choice(self._house.nodes)
-        self._note(f"pause {node.name}", node)
+        await self._note(f"pause {node.name}", node)
         node.pause()
         await self._lasting()
         node.resume()
@@ -138,7 +138,7 @@ class Disturbance:
     async def _kill_node(self) -> None:
         node = self._random.choice(self._house.nodes)
         self._clients.is_up[node.name].clear()
-        self._note(f"kill {node.name}", node)
+        await self._note(f"kill {node.name}", node)
         self._clients.gone[node.name].append(time.monotonic())
         await asyncio.to_thread(node.kill)
         await asyncio.to_thread(node.start)
@@ -150,16 +150,16 @@ class Disturbance:
         began = time.monotonic()
         number = len(self.outages)
         self.outages.append((began, math.inf))
-        self._note(f"{'kill' if does_kill else 'pause'} {type(engine).__name__}")
+        await self._note(f"{'kill' if does_kill else 'pause'} {type(engine).__name__}")
         await asyncio.to_thread(engine.kill if does_kill else engine.pause)
         await self._lasting()
         await asyncio.to_thread(engine.ensure_running if does_kill else engine.resume)
         self.outages[number] = (began, time.monotonic() + GOES_ON)
 
-    def _note(self, what: str, node: NodeProcess | None = None) -> None:
+    async def _note(self, what: str, node: NodeProcess | None = None) -> None:
         self.told.append(f"{time.monotonic():.1f} {what}")
         if node is not None:
-            self.takeovers += self._house.leases_of(node)
+            self.takeovers += await asyncio.to_thread(self._house.leases_of, node)
 
     def is_outage(self, at: float) -> bool:
         """Tell whether nodes may have gone on by themselves at a time."""

@@ -25,6 +25,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from cheesebox.adapters.bounds import answered_within
 from cheesebox.adapters.multipart import MultipartUpload
 from cheesebox.engines import ObjectName, StoredObject
 from cheesebox.errors import EngineError, ObjectMissing, SettingsError
@@ -370,7 +371,7 @@ class ObjectStorage:
         """Bound what is done in time, translate what is raised, and count errors."""
         try:
             with _translated(doing):
-                async with asyncio.timeout(self._patience.call):
+                async with answered_within(self._patience.call):
                     yield
         except EngineError as error:
             if not isinstance(error, ObjectMissing):

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cheesebox.adapters.valkey.connecting import ANSWER_SECONDS
+from cheesebox.adapters.bounds import answered_within
 from cheesebox.errors import EngineError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cheesebox.adapters.valkey.connecting import Opened
     from cheesebox.adapters.valkey.scripts import Script
 
-CALL_SECONDS = ANSWER_SECONDS + 0.5
+_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,11 @@ class Calls:
     async def _bounded(self, name: str) -> AsyncIterator[None]:
         self._operations[name] += 1
         try:
-            async with asyncio.timeout(CALL_SECONDS):
+            async with answered_within(_SECONDS):
                 yield
         except TimeoutError:
             self._errors[name] += 1
-            raise EngineError(f"{self.where} did not answer in {CALL_SECONDS:g} s") from None
+            raise EngineError(f"{self.where} did not answer in {_SECONDS:g} s") from None
         except self._opened.failures as error:
             self._errors[name] += 1
             raise EngineError(f"{self.where}: {str(error).rstrip('.')}") from error

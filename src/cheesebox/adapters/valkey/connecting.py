@@ -12,8 +12,7 @@ from cheesebox.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-CONNECT_SECONDS = 1.0
-ANSWER_SECONDS = 2.0
+_CONNECT_SECONDS = 1.0
 
 _PORT = 6379
 _SENTINEL_PORT = 26379
@@ -98,8 +97,8 @@ def _options() -> dict[str, Any]:
     from redis.backoff import NoBackoff  # noqa: PLC0415 - an extra
 
     return {
-        "socket_connect_timeout": CONNECT_SECONDS,
-        "socket_timeout": ANSWER_SECONDS,
+        "socket_connect_timeout": _CONNECT_SECONDS,
+        "socket_timeout": None,  # who calls bounds the whole call
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,  # answers have the same shapes in all versions of redis-py
     }
