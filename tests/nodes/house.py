@@ -17,39 +17,43 @@ from tests.engines.valkey import valkey_server
 from tests.fakes.cheesebox_process import CheeseboxProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tests.engines.storage import Storage
     from tests.engines.valkey import ValkeyServer
     from tests.fakes.pypi import FakePyPI
-    from tests.nodes.network import Network
+
+MEGABYTE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a node runs. ``within`` is what its command begins with: a namespace, another clock."""
+
+    host: str = "127.0.0.1"
+    within: tuple[str, ...] = ()
+    scheme: str = "http"
+
+
+HERE = (Place(),) * 3
 
 
 class NodeProcess(CheeseboxProcess):
     """One node; it keeps its port over restarts."""
 
-    def __init__(
-        self,
-        name: str,
-        upstream: str,
-        root: Path,
-        env: dict[str, str],
-        *,
-        host: str = "127.0.0.1",
-        within: tuple[str, ...] = (),
-    ) -> None:
-        """``within`` is what a command begins with that is to run in a namespace."""
+    def __init__(self, name: str, place: Place, upstream: str, root: Path, env: dict[str, str]) -> None:
         self.name = name
-        self.node_url = f"http://{host}:{free_port()}"
+        port = free_port()
+        self.node_url = f"{place.scheme}://{place.host}:{port}"
         super().__init__(
             upstream,
             root / name,
-            *("--host", host, "--port", self.node_url.rpartition(":")[2], "--node-url", self.node_url),
+            *("--host", place.host, "--port", str(port), "--node-url", self.node_url),
             "--no-access-log",
             env=env,
         )
-        self.command = (*within, *self.command)
+        self.command = (*place.within, *self.command)
 
     def pause(self) -> None:
         """Stop it in mid-work, with all connections open."""
@@ -80,22 +84,15 @@ def running_engines(directory: Path, **options: str) -> Iterator[Engines]:
 
 
 class Nodes:
-    """``count`` nodes with a part of the engines to themselves; use as a context manager."""
+    """A node at each place, with a part of the engines to themselves; use as a context manager."""
 
     def __init__(
-        self,
-        engines: Engines,
-        pypi: FakePyPI,
-        root: Path,
-        count: int,
-        network: Network | None = None,
-        **env: str,
+        self, engines: Engines, pypi: FakePyPI, root: Path, places: Sequence[Place] = HERE, **env: str
     ) -> None:
         self.valkey, self.storage = engines.valkey, engines.storage
-        self._network = network
         self._pypi = pypi
         self._root = root
-        self._count = count
+        self._places = places
         self._env = env
 
     def __enter__(self) -> Self:
@@ -110,16 +107,14 @@ class Nodes:
                 "CHEESEBOX_CATALOGUE": f"{self.valkey.url}/0",
                 **self._env,
             }
-            self.nodes = [resources.enter_context(self._node(number)) for number in range(self._count)]
+            self.nodes = [
+                resources.enter_context(
+                    NodeProcess(f"node{number}", place, self._pypi.simple_url, self._root, self.env)
+                )
+                for number, place in enumerate(self._places)
+            ]
             self._resources = resources.pop_all()
         return self
-
-    def _node(self, number: int) -> NodeProcess:
-        name, net = f"node{number}", self._network
-        if net is None:
-            return NodeProcess(name, self._pypi.simple_url, self._root, self.env)
-        host, within = net.addresses[number], net.within(net.names[number])
-        return NodeProcess(name, self._pypi.simple_url, self._root, self.env, host=host, within=within)
 
     def leases_of(self, node: NodeProcess) -> int:
         """Count what a node is fetching for all; 0 while the register is away."""
@@ -128,9 +123,17 @@ class Nodes:
             return sum(node.node_url.encode() in (client.get(lease) or b"") for lease in leases)
         return 0
 
+    def published(self, suffix: str = "") -> int:
+        """Count the bodies of which the register knows."""
+        return len(self.valkey.command("KEYS", f"{{cheesebox:{self.namespace}}}:o:*{suffix}"))
+
     def parts_of(self, node: NodeProcess) -> list[Path]:
         """Give the growing files of a node."""
         return [path for path in (self._root / node.name / ".parts").rglob("*") if path.is_file()]
+
+    def size_of_part(self, node: NodeProcess) -> int:
+        """Give how much of a download lies on a node's disk, in bytes."""
+        return sum(part.stat().st_size for part in self.parts_of(node))
 
     def __exit__(self, *_: object) -> None:
         self._resources.close()

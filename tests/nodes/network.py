@@ -14,6 +14,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from tests.nodes.house import Place
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -38,6 +40,10 @@ class Network:
         self._ports = [str(port) for port in ports]
         self.names = [f"{self._tag}n{number}" for number in range(count)]
         self.addresses = [f"{_NET}.{10 + number}" for number in range(count)]
+        self.places = [
+            Place(address, self.within(name))
+            for name, address in zip(self.names, self.addresses, strict=True)
+        ]
 
     def __enter__(self) -> Self:
         with ExitStack() as resources:

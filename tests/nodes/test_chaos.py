@@ -57,7 +57,7 @@ def test_no_byte_is_wrong_and_no_client_notices_while_all_is_killed_and_paused(p
     env = {"CHEESEBOX_MIN_FREE": "0", "CHEESEBOX_FRESH_FOR": "1h", "CHEESEBOX_EXTRACT_METADATA": "false"}
     with (
         running_engines(tmp_path, appendonly="yes") as engines,
-        Nodes(engines, pypi, tmp_path, 3, **env) as house,
+        Nodes(engines, pypi, tmp_path, **env) as house,
     ):
         clients = Clients(house.nodes, offers, CLIENTS, REQUESTS, SEED)
         disturbance = Disturbance(house, clients, SEED, with_engines="engines" in ails)

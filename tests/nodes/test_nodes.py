@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import time
-import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,64 +12,19 @@ import pytest
 from tests.clients.client import Client
 from tests.clients.environments import PIPS, UV, prepare
 from tests.fakes.faults import Hold, RateLimit, WrongBytes
-from tests.fakes.pypi import FakePyPI
-from tests.nodes.house import Nodes, running_engines
+from tests.nodes.asking import body_of, get, wait_until
+from tests.nodes.house import MEGABYTE, Nodes
 
 pytestmark = pytest.mark.timeout(240)
 
-MEGABYTE = 1 << 20
 TOKEN = "a-token"
-
-
-@pytest.fixture
-def pypi():
-    with FakePyPI() as double:
-        yield double
-
-
-@pytest.fixture(scope="module")
-def engines(tmp_path_factory):
-    with running_engines(tmp_path_factory.mktemp("engines")) as both:
-        yield both
 
 
 @pytest.fixture
 def house(engines, pypi, tmp_path):
     engines.revive()
-    with Nodes(engines, pypi, tmp_path, 3, CHEESEBOX_MIN_FREE="0", CHEESEBOX_ADMIN_TOKEN=TOKEN) as nodes:
+    with Nodes(engines, pypi, tmp_path, CHEESEBOX_MIN_FREE="0", CHEESEBOX_ADMIN_TOKEN=TOKEN) as nodes:
         yield nodes
-
-
-def get(node, path, **headers):
-    request = urllib.request.Request(node.node_url + path, headers=headers)
-    try:
-        with urllib.request.urlopen(request, timeout=60) as response:
-            return response.status, dict(response.headers), response.read()
-    except urllib.error.HTTPError as error:
-        return error.code, dict(error.headers), error.read()
-
-
-def body_of(node, path):
-    status, _, body = get(node, path)
-    assert status == 200, body
-    return body
-
-
-def wait_until(holds, seconds=30):
-    ends = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < ends, "it never came to be"
-        time.sleep(0.05)
-
-
-def published(house, suffix=""):
-    """Count the bodies of which the register knows."""
-    return len(house.valkey.command("KEYS", f"{{cheesebox:{house.namespace}}}:o:*{suffix}"))
-
-
-def size_of_part(house, node):
-    """Give how much of a download lies on a node's disk."""
-    return sum(part.stat().st_size for part in house.parts_of(node))
 
 
 def test_pages_and_files_are_fetched_once_for_all_nodes(pypi, house):
@@ -90,7 +44,7 @@ def test_what_is_shared_is_served_by_a_new_empty_node_while_the_upstream_is_gone
     first, second, _ = house.nodes
     page = body_of(first, "/pypi/simple/demo/")
     body_of(first, f"/pypi{wheel.path}")
-    wait_until(lambda: published(house) == 2)
+    wait_until(lambda: house.published() == 2)
     pypi.go_down()
     assert body_of(second, "/pypi/simple/demo/") == page
     assert body_of(second, f"/pypi{wheel.path}") == wheel.content
@@ -104,7 +58,7 @@ def test_pip_and_uv_install_through_any_node_what_one_has_fetched_with_the_upstr
     first, second, third = (f"{node.node_url}/pypi/simple/" for node in house.nodes)
     pip, uv = Client(prepare(PIPS[-1]), tmp_path / "pip"), Client(prepare(UV), tmp_path / "uv")
     pip.run("install", "--index-url", first, "--target", "installed", "demo")
-    wait_until(lambda: published(house) == 6)  # two pages, two wheels, the metadata of both
+    wait_until(lambda: house.published() == 6)  # two pages, two wheels, the metadata of both
     pypi.go_down()
     again = pip.fresh("pip-again")
     again.run("install", "--index-url", second, "--target", "installed", "demo")
@@ -137,7 +91,7 @@ def test_a_download_goes_on_at_another_node_when_its_own_is_killed(pypi, house, 
         leading = pool.submit(get, leader, f"/pypi{wheel.path}")
         gate.wait_reached()
         following = pool.submit(body_of, follower, f"/pypi{wheel.path}")
-        wait_until(lambda: size_of_part(house, follower) > MEGABYTE)
+        wait_until(lambda: house.size_of_part(follower) > MEGABYTE)
         leader.kill()
         gate.release()
         assert following.result(60) == wheel.content
@@ -153,7 +107,7 @@ def test_bytes_that_fail_verification_are_shared_with_nobody(pypi, house):
     for node in house.nodes:
         with pytest.raises(http.client.IncompleteRead):
             get(node, f"/pypi{wheel.path}")
-    assert not published(house, ".whl")
+    assert not house.published(".whl")
     pypi.heal()
     assert all(body_of(node, f"/pypi{wheel.path}") == wheel.content for node in house.nodes)
 
@@ -177,7 +131,7 @@ def test_nodes_serve_files_without_the_storage(pypi, house):
     wheels = [pypi.add_wheel("demo", f"{number}.0", size_padding=200_000) for number in range(3)]
     first, second, _ = house.nodes
     body_of(first, f"/pypi{wheels[0].path}")
-    wait_until(lambda: published(house, ".whl") == 1)
+    wait_until(lambda: house.published(".whl") == 1)
     house.storage.kill()
     assert body_of(first, f"/pypi{wheels[0].path}") == wheels[0].content
     assert body_of(second, f"/pypi{wheels[0].path}") == wheels[0].content
@@ -190,7 +144,7 @@ def test_a_purge_reaches_every_node(pypi, house):
     for node in house.nodes:
         body_of(node, "/pypi/simple/demo/")
         body_of(node, f"/pypi{wheel.path}")
-    wait_until(lambda: published(house) == 2)
+    wait_until(lambda: house.published() == 2)
     request = urllib.request.Request(
         f"{house.nodes[0].node_url}/-/api/v1/purge",
         data=b'{"project": "demo"}',

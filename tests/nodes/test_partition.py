@@ -9,17 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.fakes.faults import Hold
-from tests.nodes.house import Nodes, running_engines
+from tests.nodes.asking import body_of, get, wait_until
+from tests.nodes.house import MEGABYTE, Nodes
 from tests.nodes.network import Network, why_not
-from tests.nodes.test_nodes import MEGABYTE, body_of, get, published, size_of_part, wait_until
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")]
-
-
-@pytest.fixture(scope="module")
-def engines(tmp_path_factory):
-    with running_engines(tmp_path_factory.mktemp("engines")) as both:
-        yield both
 
 
 @pytest.fixture
@@ -31,7 +25,7 @@ def network(engines, pypi):
 
 @pytest.fixture
 def house(engines, network, pypi, tmp_path):
-    with Nodes(engines, pypi, tmp_path, 3, network=network, CHEESEBOX_MIN_FREE="0") as nodes:
+    with Nodes(engines, pypi, tmp_path, network.places, CHEESEBOX_MIN_FREE="0") as nodes:
         yield nodes
 
 
@@ -63,7 +57,7 @@ def test_a_node_that_is_cut_off_while_it_fetches_is_replaced_and_does_no_harm_wh
         leading = pool.submit(get, leader, f"/pypi{wheel.path}")
         gate.wait_reached()
         following = pool.submit(body_of, follower, f"/pypi{wheel.path}")
-        wait_until(lambda: size_of_part(house, follower) > 0)
+        wait_until(lambda: house.size_of_part(follower) > 0)
         network.cut(0)
         assert following.result(90) == wheel.content
         network.mend(0)
@@ -74,5 +68,5 @@ def test_a_node_that_is_cut_off_while_it_fetches_is_replaced_and_does_no_harm_wh
         except (http.client.HTTPException, OSError):
             pass  # its client was cut off for longer than TCP takes
     assert pypi.count(wheel.path) == 2
-    wait_until(lambda: published(house, ".whl") == 1)
+    wait_until(lambda: house.published(".whl") == 1)
     assert all(body_of(node, f"/pypi{wheel.path}") == wheel.content for node in (leader, follower, third))
