@@ -15,11 +15,10 @@ from __future__ import annotations
 
 import asyncio
 import io
-import re
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -27,6 +26,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cheesebox.adapters.bounds import answered_within
 from cheesebox.adapters.multipart import MultipartUpload
+from cheesebox.adapters.storage_errors import is_missing, is_not_implemented, told, translated
 from cheesebox.engines import ObjectName, StoredObject
 from cheesebox.errors import EngineError, ObjectMissing, SettingsError
 
@@ -43,8 +43,6 @@ _PART = 8 * 1024 * 1024
 _PARTS_IN_FLIGHT = 2
 _PAGE = 1000
 _BATCH = 250
-_QUERY = re.compile(r"(?<=\S)\?\S+")
-_NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
 _NOTHING = "no-such-folder"
 _CLIENT_OPTIONS = frozenset(
     {
@@ -156,35 +154,7 @@ def _connect(url: str, options: Mapping[str, str], patience: Patience) -> Any:
     try:
         return cast("Any", from_url)(url, config=service, client_options=client, retry_config=retries)
     except Exception as error:
-        raise SettingsError(f"object storage {url!r} cannot be used: {_told(error)}") from error
-
-
-def _told(error: BaseException) -> str:
-    """Take the sentence from what obstore says, which goes on with the service's answer and a dump."""
-    text = str(error).partition("\n")[0].partition("<?xml")[0].rstrip(": ")
-    return _QUERY.sub("", text) or type(error).__name__  # a query may be signed
-
-
-def _is_missing(error: BaseException) -> bool:
-    """Tell whether it is the object that is missing: a lost bucket says nothing of what was in it."""
-    return isinstance(error, FileNotFoundError) and not any(text in str(error) for text in _NO_BUCKET)
-
-
-def _is_not_implemented(error: BaseException) -> bool:
-    return type(error).__name__ == "NotSupportedError" or "501 Not Implemented" in str(error)
-
-
-@contextmanager
-def _translated(doing: str) -> Iterator[None]:
-    try:
-        yield
-    except EngineError:
-        raise
-    except TimeoutError as error:
-        raise EngineError(f"cannot {doing}: no answer in time") from error
-    except Exception as error:
-        kind = ObjectMissing if _is_missing(error) else EngineError
-        raise kind(f"cannot {doing}: {_told(error)}") from error
+        raise SettingsError(f"object storage {url!r} cannot be used: {told(error)}") from error
 
 
 class ObjectStorage:
@@ -245,7 +215,7 @@ class ObjectStorage:
             except exceptions.AlreadyExistsError:
                 return
             except exceptions.BaseError as error:
-                if not _is_not_implemented(error):
+                if not is_not_implemented(error):
                     raise
                 self._conditional = False  # some services have no conditional writes
             else:
@@ -342,11 +312,11 @@ class ObjectStorage:
         try:
             self._client.delete(self._store if self._bulk else self._singly, names)
         except FileNotFoundError as error:
-            if not _is_missing(error):
+            if not is_missing(error):
                 raise
             self._remove_each(names)  # the services that say so stop there
         except Exception as error:
-            if not (self._bulk and self._singly and _is_not_implemented(error)):
+            if not (self._bulk and self._singly and is_not_implemented(error)):
                 raise
             self._bulk = False
             self._remove(names)
@@ -370,7 +340,7 @@ class ObjectStorage:
     async def bounded(self, doing: str) -> AsyncIterator[None]:
         """Bound what is done in time, translate what is raised, and count errors."""
         try:
-            with _translated(doing):
+            with translated(doing):
                 async with answered_within(self._patience.call):
                     yield
         except EngineError as error:
