@@ -23,9 +23,8 @@ Time:2026-01-01T00:00:00Z</Message><AuthenticationErrorDetail>The MAC signature 
 
 def test_the_reason_of_the_service_is_told_and_no_query_and_no_dump():
     assert told(OSError(S3)) == (
-        "Generic S3 error: Error performing GET http://127.0.0.1:9000/b in 2.04ms - Server returned "
-        "non-2xx status code: 403 Forbidden, RequestTimeTooSkewed: The difference between the request time "
-        "and the server's time is too large."
+        "GET http://127.0.0.1:9000/b: 403 Forbidden, RequestTimeTooSkewed: "
+        "The difference between the request time and the server's time is too large."
     )
 
 
@@ -40,6 +39,10 @@ def test_a_message_of_several_lines_is_told_by_its_first():
     ("text", "expected"),
     [
         ("connection refused", "connection refused"),
+        (
+            "S3 error: Error performing GET http://127.0.0.1:1/b in 2.5s, after 3 retries  - HTTP error",
+            "GET http://127.0.0.1:1/b: HTTP error",
+        ),
         (
             "502 Bad Gateway: <html><Message>no reason</Message></html>",
             "502 Bad Gateway: <html><Message>no reason</Message></html>",

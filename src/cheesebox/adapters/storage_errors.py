@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _QUERY = re.compile(r"(?<=\S)\?\S+")
+_REQUEST = re.compile(
+    r"Error performing ([A-Z]+ \S+) in .*? - (?:Server returned non-2xx status code: )?(.*)"
+)
 _REASON = re.compile(r"<Error>.*?<Code>([^<]{1,80})</Code>.*?<Message>([^<]{1,300})</Message>", re.DOTALL)
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
 
@@ -25,6 +28,8 @@ def told(error: BaseException) -> str:
     text = str(error)
     sentence = text.partition("\n")[0].partition("<?xml")[0].partition("<Error>")[0].rstrip(": ")
     sentence = _QUERY.sub("", sentence) or type(error).__name__  # a query may be signed
+    if request := _REQUEST.search(sentence):
+        sentence = ": ".join(request.groups())
     reason = _REASON.search(text)
     if reason is None:
         return sentence

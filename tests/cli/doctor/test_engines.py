@@ -89,6 +89,19 @@ def test_an_engine_that_cannot_be_used_is_a_failure_with_its_operation():
 
 
 @pytest.mark.parametrize(
+    ("message", "fix"),
+    [
+        ("cannot list: 403 Forbidden, RequestTimeTooSkewed: The difference", "this machine's clock"),
+        ("cannot list: 403 Forbidden, SignatureDoesNotMatch: The request", "AWS_SECRET_ACCESS_KEY"),
+        ("cannot write: 403 Forbidden, AccessDenied: Access Denied", "get, put, delete and list"),
+        ("cannot list: connection refused", "store_endpoint"),
+    ],
+)
+def test_the_fix_of_a_storage_goes_by_the_reason_that_it_gives(message, fix):
+    assert fix in judge_storage(StorageFacts("s3://bucket", Failed("list", message))).fix
+
+
+@pytest.mark.parametrize(
     ("url", "listener", "server_answers", "level"),
     [
         (None, Listener.NOBODY, True, Level.WARN),

@@ -21,6 +21,16 @@ _OLDEST = 5
 _SKEW_SEEN = 30.0
 _NEARLY_FULL = 0.8
 _SLOW = 0.5
+_STORAGE_FIX = "look at store, store_endpoint, store_region, the credentials (AWS_…) and the bucket's policy"
+_STORAGE_FIXES = {
+    "RequestTimeTooSkewed": "set this machine's clock: use NTP",
+    "InvalidAccessKeyId": "look at AWS_ACCESS_KEY_ID, and whether store_endpoint is where that key belongs",
+    "SignatureDoesNotMatch": "look at AWS_SECRET_ACCESS_KEY",
+    "ExpiredToken": "renew the credentials, or use the role of the machine or the pod",
+    "AccessDenied": "let these credentials get, put, delete and list what is below the prefix",
+    "NoSuchBucket": "make the bucket, or look at store and store_region",
+}
+"""By the code that S3 gives (Amazon S3 API Reference, error responses)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +107,9 @@ def judge_storage(facts: StorageFacts) -> Finding:
     if facts.result is None:
         ms = facts.seconds * 1000
         return ok("storage", f"{facts.where}: written, listed, read and removed in {ms:.0f} ms")
-    return fail(
-        "storage",
-        f"{facts.where}: {facts.result.operation}: {facts.result.message}",
-        "look at store, store_endpoint, store_region, the credentials (AWS_…) and the bucket's policy",
-    )
+    message = facts.result.message
+    fix = next((fix for reason, fix in _STORAGE_FIXES.items() if reason in message), _STORAGE_FIX)
+    return fail("storage", f"{facts.where}: {facts.result.operation}: {message}", fix)
 
 
 def judge_node_url(url: str | None, listener: Listener, *, server_answers: bool) -> Finding:
