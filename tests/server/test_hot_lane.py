@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from http.client import HTTPResponse
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 import uvicorn
@@ -190,18 +191,34 @@ def test_the_lane_says_what_the_application_says(
     lanes: Lanes, shop: Shop, asked: list[tuple[str, int, list[tuple[str, str]]]]
 ) -> None:
     known = targets(shop)
-    data = b""
+    sent = []
     for method, number, fields in asked:
         target = known[number % len(known)]
         plain = [(name, value) for name, value in fields if name.lower() in ("accept", "accept-encoding")]
         probe = request("GET", target, plain)
         etag = etag_of(lanes.ask_plain(probe + LAST))  # warms it up, too
-        data += request(method, target, [(name, value.replace("ETAG", etag)) for name, value in fields])
-    data += LAST
+        given = [(name, value.replace("ETAG", etag)) for name, value in fields]
+        sent.append((method, request(method, target, given)))
+    data = b"".join(one for _, one in sent) + LAST
     expected = lanes.ask_plain(data)
     assert lanes.ask_plain(data) == expected
     assert lanes.ask_lane(data) == expected
     assert lanes.ask_lane(data) == expected
+    assert one_by_one(lanes.running.port, sent * 3) == one_by_one(lanes.plain_port, sent * 3)
+
+
+def one_by_one(port: int, asked: list[tuple[str, bytes]]) -> list[tuple[int, list[tuple[str, str]], bytes]]:
+    """Ask on one connection, each time when the last answer has come; gives status, fields, bodies."""
+    answers = []
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as sock:
+        for method, data in asked:
+            sock.sendall(data)
+            response = HTTPResponse(sock, method=method)
+            response.begin()
+            answers.append((response.status, response.headers.items(), response.read()))
+            if response.will_close:
+                break
+    return answers
 
 
 @pytest.mark.parametrize("target", ["/pypi/simple/demo/", "small file", "metadata"])
@@ -232,6 +249,55 @@ def test_the_same_bytes_are_answered_again_without_parsing(lanes: Lanes) -> None
         bodies.append(read_one(sock))
     assert len(set(bodies)) == 1
     assert bodies[0].startswith(b"HTTP/1.1 200 OK")
+
+
+class Repeated:
+    """One connection that asks the same again and again, each time when the last answer has come."""
+
+    def __init__(self, port: int, data: bytes) -> None:
+        self._data = data
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def ask(self) -> bytes:
+        self._socket.sendall(self._data)
+        return read_one(self._socket)
+
+
+def test_what_is_asked_again_has_the_date_and_the_age_of_now(tmp_path: Path) -> None:
+    with FakePyPI() as pypi, two_lanes(tmp_path, pypi.simple_url) as both:
+        pypi.add_wheel("demo", "1.0")
+        state = both.running._server.server_state
+        with Repeated(both.running.port, request("GET", "/pypi/simple/demo/", [("Accept", JSON)])) as asker:
+            answers = [asker.ask() for _ in range(4)]
+            assert answers[2] == answers[3]
+            assert b"max-age=300" in answers[3]
+            state.default_headers = [(b"date", b"another second")]
+            assert b"date: another second\r\n" in asker.ask()
+            both.running.clock.advance(100)  # within what is a second for the server
+            assert b"max-age=200" in asker.ask()
+            both.running.clock.advance(-50)
+            assert b"max-age=250" in asker.ask()
+            both.running.clock.advance(250)
+            assert b"x-cache2: REVALIDATED" in asker.ask()
+
+
+def test_what_was_purged_is_not_repeated(tmp_path: Path) -> None:
+    purge = b'{"project": "demo"}'
+    fields = [("Authorization", "Bearer token"), ("Content-Length", str(len(purge))), ("Connection", "close")]
+    with FakePyPI() as pypi, two_lanes(tmp_path, pypi.simple_url, admin_token="token") as both:
+        pypi.add_wheel("demo", "1.0")
+        with Repeated(both.running.port, request("GET", "/pypi/simple/demo/", [("Accept", JSON)])) as asker:
+            for _ in range(4):
+                assert b"demo-2.0" not in asker.ask()
+            pypi.add_wheel("demo", "2.0")
+            assert b" 200 OK" in both.ask_lane(request("POST", "/-/api/v1/purge", fields) + purge)
+            assert b"demo-2.0" in asker.ask()
 
 
 def read_one(sock: socket.socket) -> bytes:

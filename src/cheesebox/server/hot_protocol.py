@@ -4,7 +4,8 @@ A subclass of uvicorn's httptools protocol. Rules of this module:
 1. A request takes the lane only if nothing about it is unusual: GET or HEAD, HTTP/1.1, keep-alive,
    no body, no range, no ``no-cache``, at most one ``Accept`` and one ``Accept-Encoding``.
 2. A request that is the same, byte for byte, as one that took the lane before is not parsed again.
-   It must be all that was read, and the parser must be between two requests.
+   It must be all that was read, and the parser must be between two requests. Nor is its answer put
+   together again within the second of its ``Date``.
 3. Answers keep the order of the requests: while an answer of the application is under way, requests
    queue behind it as in uvicorn.
 4. A client that does not read gets no further answers into its buffer: beyond `_BURST` bytes for
@@ -15,6 +16,7 @@ A subclass of uvicorn's httptools protocol. Rules of this module:
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -34,10 +36,34 @@ if TYPE_CHECKING:
     from cheesebox.web.hot_lane import HotLane
 
 _BURST = 1024 * 1024
+_MADE = 4 * 1024 * 1024
 _LONG = 32 * 1024
 _OK, _NOT_MODIFIED = STATUS_LINE[200], STATUS_LINE[304]
 _REMEMBERED = 4096
 _LONGEST_REMEMBERED = 2048
+
+
+@dataclass(slots=True, eq=False)
+class Made:
+    """An answer put together: all its bytes, or its head where ``body`` follows; ``sent`` counts the body's.
+
+    It is right while its ready answer holds for ``remaining`` seconds, and for one ``Date``.
+    """
+
+    ready: ReadyAnswer
+    remaining: int
+    data: bytes
+    body: bytes | memoryview
+    status: int
+    sent: int
+    _facts: dict[str, Facts] = field(default_factory=dict)
+
+    def facts(self, asked: Asked, peer: str) -> Facts:
+        """Give what the log says of it when a client gets it."""
+        facts = self._facts.get(peer)
+        if facts is None:
+            facts = self._facts[peer] = facts_of(self.status, self.sent, asked.method, asked.path, peer)
+        return facts
 
 
 class SharedState:
@@ -46,6 +72,8 @@ class SharedState:
     def __init__(self, lane: HotLane) -> None:
         self.lane = lane
         self.asked: dict[bytes, Asked] = {}
+        self._made: dict[Asked, Made] = {}
+        self._room = 0
         self._defaults: list[tuple[bytes, bytes]] = []
         self._default_lines = b""
 
@@ -56,12 +84,25 @@ class SharedState:
                 self.asked.clear()
             self.asked[data] = asked
 
-    def default_lines(self, defaults: list[tuple[bytes, bytes]]) -> bytes:
-        """Give the lines that uvicorn puts before ours; it replaces the list each second."""
+    def made_at(self, defaults: list[tuple[bytes, bytes]]) -> dict[Asked, Made]:
+        """Give the answers of this second; uvicorn replaces its list of default fields each second."""
         if self._defaults is not defaults:
             self._defaults = defaults
             self._default_lines = b"".join(b"%s: %s\r\n" % pair for pair in defaults)
+            self._made = {}
+            self._room = _MADE
+        return self._made
+
+    def default_lines(self, defaults: list[tuple[bytes, bytes]]) -> bytes:
+        """Give the lines that uvicorn puts before ours."""
+        self.made_at(defaults)
         return self._default_lines
+
+    def keep(self, asked: Asked, made: Made) -> None:
+        """Keep an answer for the rest of the second, if it is small and no view of a file."""
+        if len(made.data) <= self._room and not made.body and not made.ready.is_mapped:
+            self._room -= len(made.data)
+            self._made[asked] = made
 
 
 class HotProtocol(HttpToolsProtocol):
@@ -76,7 +117,6 @@ class HotProtocol(HttpToolsProtocol):
         self._between_requests = True
         self._burst = 0
         self._peer = "-"
-        self._facts: tuple[Asked, Facts] | None = None
         self._idle_since = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None
 
@@ -94,8 +134,7 @@ class HotProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Answer what is known by its bytes, parse the rest."""
         self._burst = 0
-        asked = self.shared.asked.get(data)
-        if asked is not None and self._between_requests and self._is_free() and self._give(asked):
+        if self._between_requests and self._is_free() and self._answers_again(data):
             self._unset_keepalive_if_required()
         else:
             self._data = data if self._between_requests else b""
@@ -119,7 +158,8 @@ class HotProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Answer from the lane, or let the application answer."""
         asked = read(self.parser.get_method(), self.url, self.headers)
-        if asked is not None and self._may_answer() and self._give(asked):
+        if asked is not None and self._may_answer() and (made := self._make(asked)) is not None:
+            self._give(asked, made)
             if _is_one_request(self._data):
                 self.shared.remember(self._data, asked)
             return
@@ -157,28 +197,47 @@ class HotProtocol(HttpToolsProtocol):
             and not self.transport.is_closing()
         )
 
-    def _give(self, asked: Asked) -> bool:
-        """Answer, unless the ready answer does not hold any more, or is not for this client."""
-        found = self._find(asked) if self.shared.lane.admits(asked.authorization) else None
-        if found is None:
+    def _answers_again(self, data: bytes) -> bool:
+        """Answer a request whose bytes are known, unless its answer does not hold any more."""
+        shared, lane = self.shared, self.shared.lane
+        asked = shared.asked.get(data)
+        if asked is None:
             return False
-        ready, remaining = found
-        if ready.is_mapped and self.scheme != "http":
-            return False  # TLS would touch what only the kernel may
-        is_known = asked.if_none_match is not None and asked.is_answered_by(ready.etag)
-        body = b"" if is_known or asked.method == "HEAD" else ready.body
-        head = ready.head(remaining, full=not is_known)
-        defaults = self.shared.default_lines(self.server_state.default_headers)
-        status_line = _NOT_MODIFIED if is_known else _OK
-        if len(body) > _LONG:  # gathered by the kernel: joining would copy it once more
-            self.transport.writelines((b"".join((status_line, defaults, head)), body))
+        made = shared.made_at(self.server_state.default_headers).get(asked)
+        if made is None or lane.holds(made.ready) != made.remaining or not lane.admits(asked.authorization):
+            made = self._make(asked)
+            if made is None:
+                return False
+            shared.keep(asked, made)
+        self._give(asked, made)
+        return True
+
+    def _give(self, asked: Asked, made: Made) -> None:
+        if made.body:
+            self.transport.writelines((made.data, made.body))
         else:
-            self.transport.write(b"".join((status_line, defaults, head, body)))
-        self._burst += len(body) + len(head)
+            self.transport.write(made.data)
+        self._burst += len(made.data) + len(made.body)
         self._answered = True
         self.server_state.total_requests += 1
-        self.shared.lane.given(ready, self._facts_of(asked, 304 if is_known else 200, len(body)))
-        return True
+        self.shared.lane.given(made.ready, made.facts(asked, self._peer))
+
+    def _make(self, asked: Asked) -> Made | None:
+        """Put an answer together; None if there is none that holds, or none for this client."""
+        found = self._find(asked) if self.shared.lane.admits(asked.authorization) else None
+        if found is None:
+            return None
+        ready, remaining = found
+        if ready.is_mapped and self.scheme != "http":
+            return None  # TLS would touch what only the kernel may
+        is_known = asked.if_none_match is not None and asked.is_answered_by(ready.etag)
+        body = b"" if is_known or asked.method == "HEAD" else ready.body
+        status, line = (304, _NOT_MODIFIED) if is_known else (200, _OK)
+        defaults = self.shared.default_lines(self.server_state.default_headers)
+        pieces = (line, defaults, ready.head(remaining, full=not is_known))
+        if len(body) > _LONG:  # gathered by the kernel: joining would copy it once more
+            return Made(ready, remaining, b"".join(pieces), body, status, len(body))
+        return Made(ready, remaining, b"".join((*pieces, body)), b"", status, len(body))
 
     def _find(self, asked: Asked) -> tuple[ReadyAnswer, int] | None:
         """Look first at what answered the same request the last time (it may be gone by now)."""
@@ -190,16 +249,6 @@ class HotProtocol(HttpToolsProtocol):
         found = lane.find(asked.target, asked.negotiated)
         asked.ready = None if found is None else ref(found[0])
         return found
-
-    def _facts_of(self, asked: Asked, status: int, size: int) -> Facts:
-        """Give what the log says; a client that asks the same again gets the same facts."""
-        if self._facts is not None:
-            last, facts = self._facts
-            if last is asked and facts.bytes == size and facts.status == status:
-                return facts
-        facts = facts_of(status, size, asked.method, asked.path, self._peer)
-        self._facts = (asked, facts)
-        return facts
 
     # ── keep-alive ──────────────────────────────────────────────────────────────────────────────
 
