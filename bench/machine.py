@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench.clients import uv_command
+from bench.environments import python_version
 from bench.peers import PEERS
 
 TOOLS = {"wrk": "wrk", "nginx": "nginx-extras", "taskset": "util-linux"}
@@ -38,7 +39,7 @@ def describe() -> dict[str, str | int]:
         "cores": os.cpu_count() or 1,
         "memory_gb": round(memory / 1e9),
         "kernel": platform.release(),
-        "python": platform.python_version(),
+        "python": python_version(),
     }
 
 

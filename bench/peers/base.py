@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from bench import http
-from bench.clients import uv_command, uv_environment
 from bench.corpus import File, family
-from bench.paths import VENVS
 from bench.recording import JSON_TYPE
 
 if TYPE_CHECKING:
@@ -75,26 +70,3 @@ class Peer(Protocol):
         ...
 
     def start(self, site: Site) -> Running: ...
-
-
-def environment_of(name: str, *packages: str) -> Path:
-    """Return the `bin` folder of the peer's own virtual environment, made from the index if missing."""
-    folder = VENVS / name
-    if not (folder / "bench-ready").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        settings = uv_environment()
-        subprocess.run(
-            [*uv_command(), "venv", "-q", "--python", sys.executable, folder], check=True, env=settings
-        )
-        install = [*uv_command(), "pip", "install", "-q", "--python", folder / "bin" / "python", *packages]
-        subprocess.run(install, check=True, env=settings)
-        (folder / "bench-ready").touch()
-    return folder / "bin"
-
-
-def version_in(folder: Path, package: str) -> str:
-    """Return the version of `package` in the environment with that `bin` folder."""
-    code = f"from importlib.metadata import version; print(version({package!r}))"
-    return subprocess.run(
-        [folder / "python", "-c", code], check=True, capture_output=True, text=True
-    ).stdout.strip()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
+from bench.environments import environment_of_checkout
 from bench.peers.base import Running, Site
 from bench.processes import free_port, spawn, wait_for_port
 
@@ -22,7 +21,7 @@ class Cheesebox:
     def start(self, site: Site) -> Running:
         port = free_port()
         command = [
-            str(Path(sys.executable).parent / "cheesebox"),
+            str(environment_of_checkout() / "cheesebox"),
             "serve",
             "--host",
             "127.0.0.1",

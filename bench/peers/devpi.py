@@ -8,7 +8,8 @@ import subprocess
 from dataclasses import dataclass
 
 from bench import http
-from bench.peers.base import Running, Site, environment_of, version_in
+from bench.environments import environment_of, version_in
+from bench.peers.base import Running, Site
 from bench.processes import free_port, spawn, wait_for_port
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from bench.peers.base import Running, Site, environment_of, version_in
+from bench.environments import environment_of, version_in
+from bench.peers.base import Running, Site
 from bench.processes import free_port, spawn, wait_for_port
 
 
