@@ -50,7 +50,7 @@ def main() -> int:
     console.print(table(measured))
     results.save(arguments.output, run, measured)
     console.print(f"{run['seconds']} s; raw results in {arguments.output}")
-    if arguments.output == LATEST and not arguments.only:
+    if arguments.output.resolve() == LATEST and not arguments.only:
         report.write(LATEST)
     return 1 if any(result.verdict == "failed" for result in measured) else 0
 
