@@ -91,7 +91,8 @@ class App:
         # Without a hot lane here nobody looks into the table: nothing is put there.
         has_lane = not is_mounted and board is None
         cleared = board.everything_changed if board else _nothing
-        table = HotTable(settings.hot_size // 2 if has_lane else 0, cleared)
+        budget = settings.hot_size // 2 if has_lane else 0
+        table = HotTable(budget, budget, cleared)
         self.access: Access | None = None
         if settings.access_file is not None:
             self.access = Access(settings.access_file, settings.cache_dir, settings.admin_token)

@@ -116,7 +116,7 @@ class Bench:
         self.counter = Ledger()
         self.accesses: list[Access] = []
         self.access_log = AccessLog(self.accesses.extend)
-        self.hot = HotTable(1000)
+        self.hot = HotTable(1000, 1000)
         own = OwnEndpoints(self._reason)
         index: Any = StandInIndex(answer)
         self.site = Site(Router({"/pypi": index}, own), self.counter, self.access_log, self.hot, Recent())

@@ -4,7 +4,8 @@ Rules of this module:
 1. A ready answer says exactly what the application would say to the same request as a HIT; when it
    can't know (another body, not fresh, removed), it is not given.
 2. The table is bounded in bytes, in ready answers per target and in the length of what it is keyed
-   by: strange ``Accept`` strings cannot grow it.
+   by: strange ``Accept`` strings cannot grow it. Views of files have bytes of their own: a wheel is
+   cheap to map again, and shall not push out a page that is costly to render again.
 3. It is read by the server's hot lane and filled by the application, both on the event loop.
 """
 
@@ -31,6 +32,8 @@ _HIT = Verdict.HIT.value
 
 Negotiated = tuple[bytes, bytes]
 """``Accept`` and ``Accept-Encoding`` as they were sent (empty: not sent)."""
+
+_Answers = dict[Negotiated, "ReadyAnswer"]
 
 
 class Source(Protocol):
@@ -110,17 +113,17 @@ def _encode(headers: list[tuple[str, str]]) -> bytes:
 class HotTable:
     """The ready answers. Not thread-safe: used on the event loop only."""
 
-    def __init__(self, budget: int, cleared: Callable[[], None] = lambda: None) -> None:
-        """``budget`` in bytes; ``cleared`` is called when all is let go of."""
+    def __init__(self, budget: int, mapped: int, cleared: Callable[[], None] = lambda: None) -> None:
+        """``budget`` and, for views of files, ``mapped`` in bytes; ``cleared``: all is let go of."""
         self._cleared = cleared
-        self._targets: WeightedLru[bytes, dict[Negotiated, ReadyAnswer]] = WeightedLru(budget, _let_go)
-        self._mapped: set[bytes] = set()
+        self._in_memory: WeightedLru[bytes, _Answers] = WeightedLru(budget, _let_go)
+        self._mapped: WeightedLru[bytes, _Answers] = WeightedLru(mapped, _let_go)
         self.clearings = 0
         """How many times it was cleared: an answer that was begun before is not to be offered after."""
 
     def find(self, target: bytes, negotiated: Negotiated) -> ReadyAnswer | None:
         """Look up a request as it was sent."""
-        answers = self._targets.get(target)
+        answers = self._in_memory.get(target) or self._mapped.get(target)
         return None if answers is None else answers.get(negotiated)
 
     def offer(self, target: bytes, negotiated: Negotiated, template: Template, index: str = "") -> None:
@@ -130,52 +133,54 @@ class HotTable:
         """
         if len(target) + len(negotiated[0]) + len(negotiated[1]) > _LONGEST_KEY:
             return
-        answers = self._targets.get(target)
+        held, other = self._in_memory, self._mapped
+        if isinstance(template.body, memoryview):
+            held, other = other, held
+        other.pop(target)
+        answers = held.get(target)
         if answers is None:
             answers = {}
-        held = answers.get(negotiated)
-        if held is not None and held.is_made_of(template):
+        ready = answers.get(negotiated)
+        if ready is not None and ready.is_made_of(template):
             return
-        if held is None and len(answers) >= _VARIANTS:
+        if ready is None and len(answers) >= _VARIANTS:
             return
-        if held is not None:
-            held.is_held = False
+        if ready is not None:
+            ready.is_held = False
         answers[negotiated] = ReadyAnswer(target, template, index)
-        if isinstance(template.body, memoryview):
-            self._mapped.add(target)
-            if len(self._mapped) > 2 * len(self._targets) + _VARIANTS:
-                self._mapped.intersection_update(self._targets)
-        self._targets.put(target, answers, sum(len(ready.body) + _OVERHEAD for ready in answers.values()))
-        is_held = target in self._targets
+        held.put(target, answers, sum(len(ready.body) + _OVERHEAD for ready in answers.values()))
+        is_held = target in held
         for ready in answers.values():
             ready.is_held = is_held
 
-    def used(self, target: bytes) -> None:
+    def used(self, ready: ReadyAnswer) -> None:
         """Note a use that went past `find`."""
-        self._targets.get(target)
+        (self._mapped if ready.is_mapped else self._in_memory).get(ready.target)
 
     def drop(self, target: bytes) -> None:
         """Let go of the answers of a target: one of them does not hold any more."""
-        self._targets.pop(target)
+        self._in_memory.pop(target)
+        self._mapped.pop(target)
 
     def unmap(self) -> None:
         """Let go of all views of files: a removed file takes room on disk while it is mapped."""
-        for target in self._mapped:
-            self.drop(target)
         self._mapped.clear()
 
     def clear(self) -> None:
         """Let go of all: something was purged, or all is shown in another way."""
         self.clearings += 1
-        self._targets.clear()
+        self._in_memory.clear()
+        self._mapped.clear()
         self._cleared()
 
     def statistics(self) -> HotStatistics:
         """Give how many targets are held, and their bytes."""
-        return HotStatistics(len(self._targets), self._targets.held)
+        return HotStatistics(
+            len(self._in_memory) + len(self._mapped), self._in_memory.held + self._mapped.held
+        )
 
 
-def _let_go(answers: dict[Negotiated, ReadyAnswer]) -> None:
+def _let_go(answers: _Answers) -> None:
     for ready in answers.values():
         ready.is_held = False
 

@@ -97,5 +97,5 @@ class HotLane:
         for ready in used:
             self._ledger.count(ready.tally, ready.sent, ready.hits)
             self._touch(ready.key, now, ready.hits)
-            self.table.used(ready.target)
+            self.table.used(ready)
             ready.hits = ready.sent = 0

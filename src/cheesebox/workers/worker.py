@@ -65,7 +65,8 @@ class WorkerApp:
         if settings.access_file is not None:
             access = GrantedAccess(board.counts, Slot.CREDENTIALS)
         # All workers together hold what one process would.
-        table = HotTable(settings.hot_size // 2 // settings.workers)
+        budget = settings.hot_size // 2 // settings.workers
+        table = HotTable(budget, budget)
         self.hot_lane = HotLane(table, self._ledger, self._access_log, self._touch, clock, access)
         self._blocking = Blocking()
         ways = Ways(doorbell.ring, FileBlob, board.counts, clock, self._blocking, access)
