@@ -265,7 +265,7 @@ class Settings:
     max_entries: int = _field(Unit.NUMBER, Group.CACHE, "limit of the number of objects; 0: no limit", 0)
     min_free: int = _field(Unit.SIZE, Group.CACHE, "bytes to leave free on the disk", 10**9)
     inactive: float = _field(Unit.DURATION, Group.CACHE, "unused objects are removed after this", 30 * _DAY)
-    hot_size: int = _field(Unit.SIZE, Group.CACHE, "memory for ready answers", 128 * 10**6)
+    hot_size: int = _field(Unit.SIZE, Group.CACHE, "memory for pages and ready answers", 128 * 10**6)
     hot_file_max: int = _field(Unit.SIZE, Group.CACHE, "largest file that is kept in memory", 256 * 10**3)
     store: str | None = _field(
         Unit.ENGINE, Group.NODES, "object storage that nodes share, such as s3://bucket/prefix", None

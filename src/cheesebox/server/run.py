@@ -24,6 +24,7 @@ import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from cheesebox.server.control import ControlSocket
+from cheesebox.server.heap import share_one_heap
 from cheesebox.server.lifespan import Lifespan
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ def run(work: Coroutine[Any, Any, int]) -> int:
     millisecond: with the usual five, one of them would be felt in the latency of all answers.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL)
+    share_one_heap()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
 
