@@ -166,7 +166,6 @@ class Pages:
             lambda: self._read(copy, project).with_files(()),
             lambda head: _TEXT_WEIGHT * (10 + len(head.versions)),
         )
-        copy.standing.head = page
         return copy.standing, page
 
     async def look(self, project: ProjectName, use: Callable[[StoredCopy, ProjectPage], T]) -> T | None:
@@ -278,6 +277,7 @@ class Pages:
         page = read_project_page(copy.body, copy.entry.content_type, copy.entry.location, project)
         # A stored page outlives a catalogue that was lost, and a change of the upstream.
         self._index.learn(page, copy.entry.origin, is_foreign=copy.is_foreign)
+        copy.standing.head = copy.standing.head or page.with_files(())
         return page
 
     def _render(self, page: ProjectPage, view: View, write: _Writer) -> bytes:
