@@ -3,56 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 from typing import TYPE_CHECKING
 
 import pytest
 
-from cheesebox.cache.eviction import Limits
 from cheesebox.cache.freshness import Policy, Verdict
 from cheesebox.errors import (
     NotFound,
-    StoreError,
-    UpstreamBroken,
     UpstreamStatus,
     UpstreamTimeout,
 )
-from cheesebox.simple.negotiation import Coding, Format
-from tests.cache.fakes import JSON, PAGES, Gate, Plan, Request, files_below, gzipped, json_page, page_plan
-from tests.cache.house import DEMO, House, hashed_path, listed
+from tests.cache.demo_page import DAY, DOWN, NEW, OLD, URL, confirms, filled, is_new, verdict
+from tests.cache.fakes import JSON, Gate, Plan, files_below, page_plan
+from tests.cache.house import House
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from cheesebox.cache.pages import PageAnswer
-
-URL = f"{PAGES}demo/"
-KEY = "pypi/simple/demo.page"
-OLD = json_page()
-NEW = json_page(listed(hashed_path(b"new"), b"new"))
-DAY = 86400.0
-DOWN = UpstreamTimeout("no answer")
-
-
-def verdict(answer: PageAnswer) -> Verdict:
-    return answer.answered.verdict
-
-
-def is_new(answer: PageAnswer) -> bool:
-    return b"demo-1.0-py3" in answer.representation.body
-
-
-def confirms(request: Request) -> Plan:
-    """Answer like an index whose page has not changed."""
-    if request.headers.get("If-None-Match") == '"p1"':
-        return Plan(status=304, headers={"ETag": '"p1"'})
-    return page_plan(OLD)
-
-
-async def filled(house: House, body: bytes = OLD, serial: int | None = None) -> None:
-    """Fetch the page for the first time."""
-    house.upstream.plan(URL, page_plan(body, serial=serial))
-    assert verdict(await house.page()) is Verdict.MISS
 
 
 # ── fresh, expired, revalidated
@@ -340,208 +306,3 @@ async def test_a_dropped_page_does_not_come_back_from_a_slow_read(root: Path) ->
         await asyncio.sleep(0)
         await house.shelf.forget(entry.key)
         assert await reading is None
-
-
-# ── serials
-
-
-async def test_an_older_page_is_refused_for_a_day(root: Path) -> None:
-    async with House(root) as house:
-        await filled(house, NEW, serial=100)
-        house.upstream.plan(URL, page_plan(OLD, serial=99, etag='"p0"'))
-        house.clock.pass_time(301)
-        answer = await house.page()
-        assert verdict(answer) is Verdict.STALE
-        assert is_new(answer)
-        house.clock.pass_time(DAY)
-        answer = await house.page()
-        assert verdict(answer) is Verdict.EXPIRED
-        assert not is_new(answer)
-
-
-async def test_a_confirmation_with_a_newer_serial_is_not_believed(root: Path) -> None:
-    async with House(root) as house:
-        await filled(house, OLD, serial=100)
-        newer = Plan(status=304, headers={"X-PyPI-Last-Serial": "101"})
-        house.upstream.plan(URL, newer, page_plan(NEW, serial=101, etag='"p2"'))
-        house.clock.pass_time(301)
-        answer = await house.page()
-        assert verdict(answer) is Verdict.EXPIRED
-        assert is_new(answer)
-        assert "If-None-Match" not in house.upstream.requests[-1].headers
-
-
-async def test_after_a_change_of_the_upstream_the_old_copy_is_only_a_stale_one(root: Path) -> None:
-    async with House(root) as house:
-        await filled(house, NEW, serial=100)
-    other = "https://other.example/simple/"
-    async with House(root, upstream_url=other) as house:
-        house.upstream.plan(f"{other}demo/", Plan(before=DOWN), page_plan(OLD, serial=5))
-        answer = await house.page()
-        assert verdict(answer) is Verdict.STALE
-        assert is_new(answer)
-        assert answer.answered.max_age == 0
-        house.clock.pass_time(10)
-        answer = await house.page()
-        assert verdict(answer) is Verdict.EXPIRED
-        assert not is_new(answer)
-        assert "If-None-Match" not in house.upstream.requests[-1].headers
-        assert verdict(await house.page()) is Verdict.HIT
-
-
-# ── bad answers
-
-BOMB = gzip.compress(b" " * 60_000_000)
-BROKEN = {
-    "not JSON": page_plan(b"{not json"),
-    "no page": page_plan(b'{"meta": {"api-version": "1.0"}}'),
-    "another major version": page_plan(b'{"meta": {"api-version": "2.0"}, "files": []}'),
-    "a strange type": page_plan(b"hello", headers={"Content-Type": "text/plain"}),
-    "wrong charset": page_plan(b'{"files": [], "name": "\xff\xfe"}'),
-    "truncated gzip": Plan(
-        [gzip.compress(NEW)[:-9]], headers={"Content-Type": JSON, "Content-Encoding": "gzip"}
-    ),
-    "no gzip": Plan([NEW], headers={"Content-Type": JSON, "Content-Encoding": "gzip"}),
-    "unknown coding": Plan([NEW], headers={"Content-Type": JSON, "Content-Encoding": "br"}),
-    "gzip bomb": Plan([BOMB], headers={"Content-Type": JSON, "Content-Encoding": "gzip"}),
-    "oversize": Plan([b" " * 3_000_000, b" " * 3_000_000], headers={"Content-Type": JSON}),
-    "wrong length": Plan([NEW], headers={"Content-Type": JSON, "Content-Length": "5"}),
-    "cut": Plan([NEW[:20], UpstreamBroken("cut")], headers={"Content-Type": JSON}),
-}
-
-
-@pytest.mark.parametrize("plan", BROKEN.values(), ids=BROKEN)
-async def test_a_broken_answer_leaves_the_copy_and_stores_nothing(root: Path, plan: Plan) -> None:
-    async with House(root) as house:
-        house.upstream.plan(URL, plan)
-        with pytest.raises(UpstreamBroken) as raised:
-            await house.page()
-        assert raised.value.status == 502
-        assert files_below(root) == set()
-        await filled(house)
-        house.upstream.plan(URL, plan)
-        house.clock.pass_time(301)
-        assert verdict(await house.page()) is Verdict.STALE
-        assert files_below(root) == {KEY}
-
-
-@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "GZIP"])
-async def test_a_coded_page_is_decoded(root: Path, coding: str) -> None:
-    async with House(root) as house:
-        plan = gzipped(NEW)
-        plan.headers["Content-Encoding"] = coding
-        house.upstream.plan(URL, plan)
-        assert is_new(await house.page())
-
-
-async def test_a_header_with_thousands_of_digits_is_not_read(root: Path) -> None:
-    async with House(root) as house:
-        house.upstream.plan(
-            URL, page_plan(OLD, headers={"X-PyPI-Last-Serial": "9" * 5000, "Content-Length": "9" * 5000})
-        )
-        answer = await house.page()
-        assert answer.answered.copy.entry.serial is None
-
-
-# ── memory and disk
-
-
-async def test_a_page_larger_than_the_memory_is_served_from_disk(root: Path) -> None:
-    async with House(root, memory=10) as house:
-        await filled(house, NEW)
-        for _ in range(3):
-            answer = await house.page()
-            assert verdict(answer) is Verdict.HIT
-            assert is_new(answer)
-        assert house.documents.statistics().copies == 0
-
-
-async def test_what_is_made_of_pages_counts_for_the_memory(root: Path) -> None:
-    async with House(root, memory=4000) as house:
-        await filled(house, NEW)
-        for coding in Coding:
-            for form in Format:
-                await house.pages.project(DEMO, form, coding)
-        held = house.documents.statistics().bytes
-        assert 0 < held <= 4000
-        house.clock.pass_time(301)
-        house.upstream.plan(URL, page_plan(NEW, etag='"p2"'))
-        await house.page()
-        assert house.documents.statistics().bytes >= held
-
-
-async def test_many_requests_make_a_representation_once(root: Path) -> None:
-    async with House(root) as house:
-        await filled(house)
-        answers = await asyncio.gather(
-            *(house.pages.project(DEMO, Format.HTML, Coding.ZSTD) for _ in range(20))
-        )
-        assert len({id(answer.representation) for answer in answers}) == 1
-
-
-@pytest.mark.parametrize("limits", [Limits(max_size=10), Limits(max_size=1 << 30, min_free=1 << 60)])
-async def test_a_page_is_served_from_memory_when_the_disk_takes_none(root: Path, limits: Limits) -> None:
-    async with House(root, limits=limits) as house:
-        await filled(house)
-        assert verdict(await house.page()) is Verdict.HIT
-        assert files_below(root) == set()
-        assert len(house.upstream.requests) == 1
-
-
-async def test_a_page_that_was_evicted_is_written_again_when_it_is_confirmed(root: Path) -> None:
-    async with House(root) as house:
-        await filled(house)
-        await house.shelf.forget(house.index.key("simple/demo.page"))
-        house.upstream.plan(URL, confirms)
-        house.clock.pass_time(301)
-        assert verdict(await house.page()) is Verdict.REVALIDATED
-        assert files_below(root) == {KEY}
-
-
-async def test_a_damaged_page_is_fetched_again(root: Path) -> None:
-    async with House(root) as house:
-        await filled(house)
-        now = house.clock.now
-    page = root / KEY
-    page.write_bytes(page.read_bytes().replace(b"files", b"felis"))
-    async with House(root) as house:
-        house.clock.now = now
-        house.upstream.plan(URL, page_plan(NEW))
-        answer = await house.page()
-        assert verdict(answer) is Verdict.MISS
-        assert is_new(answer)
-
-
-async def test_a_page_body_of_another_version_than_the_catalogue_tells_is_not_served(root: Path) -> None:
-    old, new = json_page(name="aaaa"), json_page(name="bbbb")
-    async with House(root) as house:
-        await filled(house, old)
-        house.documents.drop_from_memory(house.index.key("simple/demo.page"))
-        before = (root / KEY).read_bytes()
-        house.upstream.plan(URL, page_plan(new))
-        house.clock.pass_time(301)
-        await house.page()
-        now = house.clock.now
-    assert len(before) == len((root / KEY).read_bytes())
-    (root / KEY).write_bytes(before)
-    async with House(root) as house:
-        house.clock.now = now
-        house.upstream.plan(URL, page_plan(new))
-        assert verdict(await house.page()) is Verdict.MISS
-
-
-async def test_a_catalogue_that_cannot_be_written_does_not_keep_pages_from_clients(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise StoreError("the disk is full")
-
-    async with House(root, upstream_files=None) as house:
-        for name in ("announce", "remember", "revalidated", "doom"):
-            monkeypatch.setattr(house.catalogue, name, refuse)
-        house.upstream.plan(URL, page_plan(NEW))
-        assert is_new(await house.page())
-        house.upstream.plan(URL, Plan(status=404))
-        house.clock.pass_time(301)
-        with pytest.raises(NotFound):
-            await house.page()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import random
 from typing import TYPE_CHECKING
 
@@ -13,41 +12,30 @@ from cheesebox.cache.downloads import Download
 from cheesebox.cache.eviction import Limits
 from cheesebox.cache.files import Want
 from cheesebox.cache.freshness import Verdict
-from cheesebox.cache.growing import WITHHELD
 from cheesebox.errors import (
     BodyChanged,
     CheeseboxError,
     DigestMismatch,
     NotFound,
-    UpstreamBroken,
     UpstreamStatus,
     UpstreamUnreachable,
 )
+from tests.cache.demo_wheel import BODY, DROP, LENGTH, PATH, SMALL, URL, rest_of
 from tests.cache.fakes import (
-    PAGES,
     Gate,
     Plan,
     Request,
     files_below,
-    json_page,
     open_handles,
-    page_plan,
     parts_below,
     whole_or_part,
 )
-from tests.cache.house import House, drain, hashed_path, listed, url_of
+from tests.cache.house import House, drain, hashed_path, url_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from cheesebox.cache.origins import Origin
-
-BODY = random.Random(1).randbytes(400_000)
-SMALL = BODY[:5000]
-PATH = hashed_path(BODY)
-URL = url_of(PATH)
-LENGTH = {"Content-Length": str(len(BODY)), "ETag": '"v1"'}
-DROP = UpstreamUnreachable("the connection was cut")
 
 
 async def test_fifty_readers_of_one_cold_file_share_one_get_and_read_before_its_end(root: Path) -> None:
@@ -66,10 +54,6 @@ async def test_fifty_readers_of_one_cold_file_share_one_get_and_read_before_its_
         assert {first + rest for first, rest in zip(firsts, rests, strict=True)} == {BODY}
         assert len(house.upstream.requests) == 1
         assert [file.collapsed for file in opened].count(False) == 1
-
-
-async def rest_of(stream: object) -> bytes:
-    return b"".join([chunk async for chunk in stream])  # type: ignore[attr-defined]
 
 
 async def test_a_reader_that_leaves_does_not_end_the_download(root: Path) -> None:
@@ -218,133 +202,6 @@ async def test_a_missing_file_is_remembered_for_a_while(root: Path) -> None:
         assert await house.read(PATH) == BODY
 
 
-# ── digests
-
-
-async def test_nobody_gets_the_last_bytes_of_a_file_with_a_wrong_digest(root: Path) -> None:
-    wrong = BODY[:-1] + bytes([BODY[-1] ^ 1])
-    received = bytearray()
-
-    async def collect(house: House) -> None:
-        opened = await house.files.open(PATH, Want.REST)
-        try:
-            async for chunk in opened.stream(0, None):
-                received.extend(chunk)
-        finally:
-            opened.close()
-
-    async with House(root) as house:
-        house.upstream.serve(URL, wrong)
-        with pytest.raises(DigestMismatch):
-            await collect(house)
-        assert bytes(received) == wrong[: len(received)]
-        assert len(received) <= len(BODY) - WITHHELD
-        await house.quiet()
-        assert files_below(root) == set()
-        assert parts_below(root) == []
-        assert house.catalogue.totals().entries == 0
-
-
-async def test_a_small_file_with_a_wrong_digest_fails_before_its_head(root: Path) -> None:
-    path = hashed_path(SMALL)
-    async with House(root) as house:
-        house.upstream.serve(url_of(path), SMALL[:-1] + b"!")
-        with pytest.raises(DigestMismatch):
-            await house.files.open(path, Want.REST)
-        assert files_below(root) == set()
-
-
-async def test_a_file_whose_path_is_not_its_digest_is_verified_by_its_page(root: Path) -> None:
-    path = hashed_path(b"something else")
-    async with House(root) as house:
-        house.upstream.plan(f"{PAGES}demo/", page_plan(json_page(listed(path, BODY))))
-        house.upstream.serve(url_of(path), BODY)
-        assert await house.read(path) == BODY
-        assert await house.read(path) == BODY
-        entry = house.catalogue.get(house.key(path))
-        assert entry is not None
-        assert entry.digest == f"sha256:{hashlib.sha256(BODY).hexdigest()}"
-        assert len(house.upstream.asked(url_of(path))) == 1
-
-
-async def test_a_file_that_neither_path_nor_page_vouches_for_is_refused(root: Path) -> None:
-    path = hashed_path(b"something else")
-    async with House(root) as house:
-        house.upstream.plan(f"{PAGES}demo/", page_plan(json_page(listed(path, b"a third thing"))))
-        house.upstream.serve(url_of(path), BODY)
-        with pytest.raises(DigestMismatch):
-            await house.read(path)
-        await house.quiet()
-        assert house.catalogue.get(house.key(path)) is None
-
-
-# ── lengths
-
-
-async def test_a_body_without_content_length_is_streamed_and_verified(root: Path) -> None:
-    gate = Gate()
-    async with House(root) as house:
-        house.upstream.plan(URL, Plan([BODY[:300_000], gate, BODY[300_000:]]))
-        opened = await house.files.open(PATH, Want.REST)
-        assert opened.head.size is None
-        stream = opened.stream(0, None)
-        first = await anext(stream)
-        gate.opened.set()
-        assert first + await rest_of(stream) == BODY
-        opened.close()
-
-
-async def test_a_body_that_is_longer_than_promised_is_cut(root: Path) -> None:
-    async with House(root) as house:
-        house.upstream.plan(URL, Plan([BODY, b"more"], headers=LENGTH))
-        with pytest.raises(BodyChanged):
-            await house.read(PATH)
-        await house.quiet()
-        assert files_below(root) == set()
-
-
-async def test_a_body_that_ends_too_early_is_resumed(root: Path) -> None:
-    async with House(root) as house:
-        house.upstream.plan(
-            URL, Plan([BODY[:300_000]], headers=LENGTH), lambda request: whole_or_part(BODY, request)
-        )
-        assert await house.read(PATH) == BODY
-
-
-async def test_a_body_that_always_ends_too_early_fails(root: Path) -> None:
-    async with House(root) as house:
-        empty = Plan([], 206, {"Content-Range": f"bytes 300000-{len(BODY) - 1}/{len(BODY)}"})
-        house.upstream.plan(URL, Plan([BODY[:300_000]], headers=LENGTH), empty)
-        with pytest.raises(UpstreamBroken):
-            await house.read(PATH)
-
-
-@pytest.mark.parametrize("told", [True, False])
-async def test_a_file_larger_than_the_limit_is_refused(root: Path, *, told: bool) -> None:
-    async with House(root, max_file_size=100_000) as house:
-        house.upstream.plan(URL, Plan([BODY], headers=LENGTH if told else {}))
-        with pytest.raises(BodyChanged):
-            await house.read(PATH)
-        await house.quiet()
-        assert parts_below(root) == []
-
-
-async def test_an_encoded_file_is_refused(root: Path) -> None:
-    async with House(root) as house:
-        house.upstream.plan(URL, Plan([BODY], headers={"Content-Encoding": "gzip"}))
-        with pytest.raises(UpstreamBroken):
-            await house.read(PATH)
-
-
-async def test_an_empty_file_is_a_file(root: Path) -> None:
-    path = hashed_path(b"")
-    async with House(root) as house:
-        house.upstream.plan(url_of(path), Plan([], headers={"Content-Length": "0"}))
-        assert await house.read(path) == b""
-        assert await house.read(path) == b""
-        assert len(house.upstream.requests) == 1
-
-
 # ── a disk that takes no more
 
 
@@ -390,92 +247,6 @@ async def test_a_small_file_is_served_when_the_disk_is_full(root: Path) -> None:
     async with House(root, limits=Limits(max_size=100)) as house:
         house.upstream.serve(url_of(path), SMALL)
         assert await house.read(path) == SMALL
-
-
-# ── slices
-
-LARGE = random.Random(3).randbytes(4_000_000)
-LARGE_PATH = hashed_path(LARGE)
-LARGE_URL = url_of(LARGE_PATH)
-
-
-async def test_a_cold_slice_is_relayed_and_starts_no_download(root: Path) -> None:
-    async with House(root) as house:
-        house.upstream.serve(LARGE_URL, LARGE)
-        opened = await house.files.open(LARGE_PATH, Want.SLICE)
-        assert opened.verdict is Verdict.BYPASS
-        assert await drain(opened, 3_900_000, 3_900_100) == LARGE[3_900_000:3_900_100]
-        assert house.downloads.under_way() == ()
-        assert [request.method for request in house.upstream.requests] == ["HEAD", "GET"]
-        assert house.upstream.requests[1].headers["Range"] == "bytes=3900000-3900099"
-
-
-async def test_a_slice_of_a_small_file_downloads_the_file(root: Path) -> None:
-    async with House(root) as house:
-        house.upstream.serve(URL, BODY)
-        assert await house.read(PATH, 10, 20, Want.SLICE) == BODY[10:20]
-        await house.quiet()
-        assert house.catalogue.get(house.key(PATH)) is not None
-
-
-async def test_a_slice_far_ahead_of_a_download_does_not_wait_for_it(root: Path) -> None:
-    gate = Gate()
-    headers = {"Content-Length": str(len(LARGE)), "ETag": '"v1"'}
-    async with House(root) as house:
-        house.upstream.plan(
-            LARGE_URL,
-            Plan([LARGE[:200_000], gate, LARGE[200_000:]], headers=headers),
-            lambda request: whole_or_part(LARGE, request),
-        )
-        whole = asyncio.create_task(house.read(LARGE_PATH))
-        await gate.reached.wait()
-        assert await house.read(LARGE_PATH, 3_990_000, 4_000_000, Want.SLICE) == LARGE[-10_000:]
-        near = asyncio.create_task(house.read(LARGE_PATH, 300_000, 300_500, Want.SLICE))
-        gate.opened.set()
-        assert await near == LARGE[300_000:300_500]
-        assert await whole == LARGE
-        assert len(house.upstream.requests) == 2
-
-
-async def test_heads_of_a_cold_file_are_asked_once(root: Path) -> None:
-    async with House(root) as house:
-        house.upstream.serve(URL, BODY)
-        heads = await asyncio.gather(*(house.files.open(PATH, Want.HEAD) for _ in range(10)))
-        assert {opened.head.size for opened in heads} == {len(BODY)}
-        await house.files.open(PATH, Want.HEAD)
-        assert len(house.upstream.requests) == 1
-        house.clock.pass_time(301)
-        await house.files.open(PATH, Want.HEAD)
-        assert len(house.upstream.requests) == 2
-
-
-async def test_a_host_that_refuses_head_is_asked_for_one_byte(root: Path) -> None:
-    def no_head(request: Request) -> Plan:
-        return Plan(status=405) if request.method == "HEAD" else whole_or_part(BODY, request)
-
-    async with House(root) as house:
-        house.upstream.plan(URL, no_head)
-        opened = await house.files.open(PATH, Want.HEAD)
-        assert opened.head.size == len(BODY)
-
-
-async def test_a_relayed_slice_outlives_drops_and_server_trouble(root: Path) -> None:
-    headers = {"Content-Range": f"bytes 2000000-2999999/{len(LARGE)}", "Content-Length": "1000000"}
-    async with House(root) as house:
-        house.upstream.plan(
-            LARGE_URL,
-            lambda request: whole_or_part(LARGE, request),
-            Plan([LARGE[2_000_000:2_300_000], DROP], 206, headers),
-            Plan(status=503),
-            lambda request: whole_or_part(LARGE, request),
-        )
-        assert await house.read(LARGE_PATH, 2_000_000, 3_000_000, Want.SLICE) == LARGE[2_000_000:3_000_000]
-
-
-async def test_a_slice_of_a_large_file_comes_from_an_upstream_without_ranges(root: Path) -> None:
-    async with House(root) as house:
-        house.upstream.serve(LARGE_URL, LARGE, ranges=False)
-        assert await house.read(LARGE_PATH, 3_900_000, 3_900_100, Want.SLICE) == LARGE[3_900_000:3_900_100]
 
 
 # ── ends and races
